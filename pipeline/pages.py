@@ -1,0 +1,42 @@
+"""The one shape in which records travel to landing, wherever they come from.
+
+A page holds records of one Log Analytics table under its official column names. Cells are text as the source wrote
+them (or typed, where the source is typed); landing alone decides what they become. No parsing and no I/O enter here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SIGN_IN_TABLES = (
+    "SigninLogs",
+    "AADNonInteractiveUserSignInLogs",
+    "AADServicePrincipalSignInLogs",
+    "AADManagedIdentitySignInLogs",
+    "ADFSSignInLogs",
+)
+TABLES = (*SIGN_IN_TABLES, "AuditLogs")
+
+
+@dataclass(frozen=True)
+class Page:
+    """Records of one table.
+
+    ``frame`` has one row a record and any subset of the table's official columns; dynamic columns hold JSON text.
+    """
+
+    table: str
+    frame: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A record that could not become a row: where it stood, and why."""
+
+    file: str
+    line: int
+    reason: str
