@@ -1,0 +1,17 @@
+-- One row a device that any sign-in names.
+-- device_id: the device's id
+-- device: its display name when last seen
+-- os: its operating system when last seen
+-- trust_type: how it was joined when last seen
+-- first_seen_at: first sign-in on record, UTC
+-- last_seen_at: last sign-in on record, UTC
+SELECT
+    device_id,
+    max_by(device, seen_at) AS device,
+    max_by(os, seen_at) AS os,
+    max_by(trust_type, seen_at) AS trust_type,
+    min(seen_at) AS first_seen_at,
+    max(seen_at) AS last_seen_at
+FROM logged_sign_ins
+WHERE device_id IS NOT NULL
+GROUP BY device_id
