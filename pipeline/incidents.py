@@ -1,0 +1,113 @@
+"""Find incidents: sets of 50099 failures that share one explanation, before anybody asks for its cause.
+
+Every failure is explained by a noisy-or of chosen stretches (one value of one dimension over a run of hours) and a floor
+of strays; stretches are added while the best one pays its price and dropped once others explain what it did. The SQL
+under sql/incidents does the counting, this room only turns the crank. No cause, change or rule may enter here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from pipeline import assets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    import duckdb
+
+# Far above what any tenant needs: each turn raises the objective, so the loop ends by itself.
+_TURNS = 500
+
+_COUNTED_ONCE = ("scan_failures", "scan_values", "scan_successes", "scan_days", "scan_prices")
+_STRETCH = 'kind VARCHAR, "value" VARCHAR, from_hour TIMESTAMP, to_hour TIMESTAMP, p DOUBLE, price DOUBLE'
+
+
+@dataclass(frozen=True)
+class FailureKey:
+    """The key of a landed record."""
+
+    workspace_id: str
+    source_table: str
+    sign_in_id: str
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Failures that share one explanation; times are UTC, failures are in the order they happened."""
+
+    incident_id: str
+    scope_kind: str
+    scope_value: str
+    first_seen_at: datetime
+    last_seen_at: datetime
+    failures: tuple[FailureKey, ...]
+
+
+def find(con: duckdb.DuckDBPyConnection, since: datetime, until: datetime) -> tuple[Incident, ...]:
+    """Return the incidents among the failures seen in [since, until), in the order of their first failures.
+
+    Strays belong to no incident. The same records and window give the same incidents and ids.
+    """
+    window = {"since": since, "until": until}
+    for name in _COUNTED_ONCE:
+        _store(con, name, window)
+    con.execute("CREATE OR REPLACE TEMP TABLE scan_windows (number BIGINT, " + _STRETCH + ")")
+    con.execute("CREATE OR REPLACE TEMP TABLE scan_covers (number BIGINT, failure BIGINT)")
+    for number in range(_TURNS):
+        _store(con, "scan_explained", window)
+        best = con.execute(_sql("best_stretch")).fetchone()
+        if best is None:
+            break
+        con.execute("INSERT INTO scan_windows VALUES (?, ?, ?, ?, ?, ?, ?)", [number, *best[:-1]])
+        con.execute("INSERT INTO scan_covers " + _sql("cover_stretch"), {"number": number})
+        _drop_idle(con, window)
+    claimed = con.execute(_sql("claimed_failures")).fetchall()
+    for name in (*_COUNTED_ONCE, "scan_explained", "scan_windows", "scan_covers"):
+        con.execute(f"DROP TABLE temp.{name}")
+    return tuple(sorted(_incidents(claimed), key=lambda found: (found.first_seen_at, found.incident_id)))
+
+
+def _drop_idle(con: duckdb.DuckDBPyConnection, window: dict[str, datetime]) -> None:
+    """Drop, one by one, the stretches that the later ones have made superfluous."""
+    while True:
+        _store(con, "scan_explained", window)
+        idle = con.execute(_sql("idle_stretch")).fetchone()
+        if idle is None:
+            return
+        con.execute("DELETE FROM scan_windows WHERE number = ?", [idle[0]])
+        con.execute("DELETE FROM scan_covers WHERE number = ?", [idle[0]])
+
+
+def _incidents(claimed: list[tuple[Any, ...]]) -> Iterator[Incident]:
+    for (kind, value, _), rows in groupby(claimed, key=lambda row: row[:3]):
+        failures = list(rows)
+        keys = tuple(FailureKey(*row[3:6]) for row in failures)
+        yield Incident(
+            incident_id=_identity(kind, value, keys[0].sign_in_id),
+            scope_kind=kind,
+            scope_value=value,
+            first_seen_at=failures[0][6],
+            last_seen_at=failures[-1][6],
+            failures=keys,
+        )
+
+
+def _identity(kind: str, value: str, first_sign_in: str) -> str:
+    text = "\n".join((kind, value, first_sign_in))
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:16]
+
+
+def _sql(name: str) -> str:
+    return assets.text(assets.INCIDENTS / f"{name}.sql")
+
+
+def _store(con: duckdb.DuckDBPyConnection, name: str, window: dict[str, datetime]) -> None:
+    """Keep the answer of one of our files as a temporary table of its name."""
+    select = _sql(name)
+    bound = {parameter: value for parameter, value in window.items() if f"${parameter}" in select}
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}", bound)

@@ -1,0 +1,251 @@
+"""A query over a window, asked of Log Analytics: the only file that imports azure.
+
+It asks once and says what came: an answer, or a refusal of a named kind. Whether to ask again, to ask for less or to
+give up is not decided here, and nothing is written.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import ssl
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import polars as pl
+from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError
+from azure.core.rest import HttpRequest, HttpResponse
+from azure.identity import DefaultAzureCredential
+from azure.monitor.query import LogsQueryClient
+
+from pipeline import assets
+from pipeline.pages import Page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from pipeline.settings import Source
+    from pipeline.window import Window
+
+SERVER_SECONDS = 600  # the longest that the service works on a query; by default it stops after three minutes
+ROW_LIMIT = 500_000  # rows of one answer, azure-monitor-docs service limits
+# TimeGenerated lies at most two days before arrival and one after it, else the service replaces it.
+TIME_GENERATED_GUARD = timedelta(days=3)
+_EVENT_TIME = {"AuditLogs": "ActivityDateTime"}
+_SIZE = re.compile(
+    r"E_QUERY_RESULT_SET_TOO_LARGE|result set|exceed|too large|truncat|memory|E_LOW_MEMORY|E_RUNAWAY", re.IGNORECASE
+)
+_UNRESOLVED = re.compile(r"Failed to resolve .*?['\"](\w+)['\"]", re.IGNORECASE)
+_QUOTED = re.compile(r"['\"](\w+)['\"]")
+
+
+class Kind(Enum):
+    """Why a query was refused; the value is the word for it in a note."""
+
+    ABSENT = "absent"  # the workspace has no such table
+    MISTAKEN = "mistaken"  # the query names what the workspace does not know
+    TOO_LARGE = "too large"  # ask for less
+    BUSY = "busy"  # ask again later
+    BROKEN = "broken"  # the answer did not arrive whole
+    PARTIAL = "partial"  # the service itself says that it did not answer whole, for another reason than size
+    UNREACHABLE = "unreachable"  # there was no answer
+    UNTRUSTED = "untrusted"  # somebody answered whom this machine does not trust
+    UNSIGNED = "unsigned"  # no token, or one that is not accepted
+    FORBIDDEN = "forbidden"  # the token may not read this
+    NO_WORKSPACE = "no workspace"  # no such workspace
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """No records, and why: ``reason`` is a sentence for people, ``retry_after`` seconds that the service asked for."""
+
+    kind: Kind
+    reason: str
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """All records of a window; ``page`` is None where a workspace without data answered with nothing at all."""
+
+    page: Page | None
+
+
+class LogAnalytics:
+    """A connection to the query service, for as long as the ``with`` lasts; safe to share between threads."""
+
+    def __init__(self, source: Source) -> None:
+        # The credential chain logs each credential that it tries, which is noise on a user's terminal.
+        logging.getLogger("azure").setLevel(logging.CRITICAL)
+        self._endpoint = source.endpoint
+        self._over_http = source.endpoint.startswith("http://")  # loopback only: settings refuse all else
+        self._credential = DefaultAzureCredential()
+        # Retrying is the caller's: it alone knows the budget of the run.
+        self._client = LogsQueryClient(
+            self._credential, endpoint=source.endpoint, audience=source.audience, retry_total=0, logging_enable=False
+        )
+
+    def __enter__(self) -> LogAnalytics:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+        self._credential.close()
+
+    def ask(self, workspace_id: str, table: str, arrival: Window, event: Window) -> Answer | Refusal:
+        """Ask for the records of one table that arrived in ``arrival`` and happened in ``event``."""
+        body = {
+            "query": bounded(assets.query(table), table, arrival, event),
+            "timespan": f"{_iso(arrival.start - TIME_GENERATED_GUARD)}/{_iso(arrival.end + TIME_GENERATED_GUARD)}",
+        }
+        request = HttpRequest(
+            "POST",
+            f"{self._endpoint}/v1/workspaces/{workspace_id}/query",
+            headers={"Prefer": f"wait={SERVER_SECONDS}"},
+            json=body,
+        )
+        try:
+            # Without stream=True the client would decode the whole body into Python objects for us.
+            response = self._client.send_request(
+                request, stream=True, enforce_https=not self._over_http, read_timeout=SERVER_SECONDS + 60
+            )
+            content = response.read()
+        except ClientAuthenticationError as error:
+            return Refusal(Kind.UNSIGNED, _sign_in_remedy(error))
+        except AzureError as error:
+            return _without_answer(error, self._endpoint)
+        return _understood(response, content, table)
+
+
+def bounded(query: str, table: str, arrival: Window, event: Window) -> str:
+    """Append to a query the bounds of arrival and event time: typed values and nothing else."""
+    happened = f"coalesce({_EVENT_TIME.get(table, 'CreatedDateTime')}, TimeGenerated)"
+    return (
+        f"{query.rstrip()}\n"
+        f"| where IngestedAt >= datetime({_iso(arrival.start)}) and IngestedAt < datetime({_iso(arrival.end)})\n"
+        f"| where {happened} >= datetime({_iso(event.start)}) and {happened} < datetime({_iso(event.end)})\n"
+    )
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds") + "Z"
+
+
+def _understood(response: HttpResponse, content: bytes, table: str) -> Answer | Refusal:
+    if response.status_code == 204 or (response.status_code == 200 and not content.strip()):
+        return Answer(None)
+    try:
+        body = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        body = None
+    if response.status_code != 200:
+        return _refused(response, body if isinstance(body, dict) else {}, table)
+    if not isinstance(body, dict) or not isinstance(body.get("tables"), list):
+        return Refusal(Kind.BROKEN, "the answer broke off or was no JSON")
+    if error := body.get("error"):
+        said = " ".join(_messages(error))
+        if _SIZE.search(said):
+            return Refusal(Kind.TOO_LARGE, "the answer was cut at a limit of the service")
+        return Refusal(Kind.PARTIAL, f"the service answered only in part: {_short(said)}")
+    primary = body["tables"][0] if body["tables"] else {"columns": [], "rows": []}
+    if len(primary["rows"]) >= ROW_LIMIT:
+        return Refusal(Kind.TOO_LARGE, "the answer reached the service's limit of rows")
+    return Answer(Page(table, frame_of(primary["columns"], primary["rows"])))
+
+
+def frame_of(columns: Sequence[dict[str, str]], rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
+    """Turn columns and rows of an answer into a frame of text; nested values become JSON text."""
+    names = [column["name"] for column in columns]
+    cells: Iterator[Sequence[Any]] = iter(zip(*rows, strict=True)) if rows else iter([()] * len(names))
+    return pl.DataFrame(
+        [
+            pl.Series(name, [_cell(value) for value in column], dtype=pl.String)
+            for name, column in zip(names, cells, strict=True)
+        ]
+    )
+
+
+def _cell(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return orjson.dumps(value).decode()
+
+
+def _refused(response: HttpResponse, body: dict[str, Any], table: str) -> Refusal:
+    status = response.status_code
+    error = body.get("error") if isinstance(body.get("error"), dict) else {}
+    said = " ".join(_messages(error)) or response.reason or "no reason given"
+    if status == 400:
+        if _names_missing_table(said, table):
+            return Refusal(Kind.ABSENT, f"the workspace has no table {table}")
+        return Refusal(Kind.MISTAKEN, f"the service does not understand the query of {table}: {_short(said)}")
+    if status == 401:
+        return Refusal(Kind.UNSIGNED, f"the service did not accept the token: {_short(said)}")
+    if status == 403:
+        return Refusal(Kind.FORBIDDEN, f"the identity may not read it: {_short(said)}")
+    if status == 404:
+        return Refusal(Kind.NO_WORKSPACE, f"the service knows no such workspace: {_short(said)}")
+    if status in (413, 504):
+        return Refusal(Kind.TOO_LARGE, f"the service gave up on its size (status {status})")
+    if status == 429:
+        return Refusal(Kind.BUSY, "the service asked for patience (429)", _seconds(response.headers.get("Retry-After")))
+    if status in (408, 500, 502, 503):
+        after = _seconds(response.headers.get("Retry-After"))
+        return Refusal(Kind.BUSY, f"the service failed with status {status}", after)
+    return Refusal(Kind.MISTAKEN, f"the service refused the query with status {status}: {_short(said)}")
+
+
+def _names_missing_table(said: str, table: str) -> bool:
+    """Tell a refusal that names the missing table from one that names a missing column or function."""
+    unresolved = _UNRESOLVED.findall(said) or _QUOTED.findall(said)
+    return bool(unresolved) and set(unresolved) == {table}
+
+
+def _messages(error: Any) -> Iterator[str]:
+    """Yield codes and messages of an error, outermost first."""
+    if isinstance(error, dict):
+        yield from (str(error[key]) for key in ("code", "message") if error.get(key))
+        yield from _messages(error.get("innererror"))
+        for detail in error.get("details") or ():
+            yield from _messages(detail)
+
+
+def _without_answer(error: AzureError, endpoint: str) -> Refusal:
+    text = str(error)
+    chain: BaseException | None = error
+    while chain is not None:
+        if isinstance(chain, ssl.SSLCertVerificationError):
+            break
+        chain = chain.__cause__ or chain.__context__
+    if chain is not None or "CERTIFICATE_VERIFY_FAILED" in text or "certificate verify failed" in text:
+        return Refusal(
+            Kind.UNTRUSTED,
+            f"The certificate of {endpoint} is not trusted by this machine: "
+            "name its authority's file in REQUESTS_CA_BUNDLE.",
+        )
+    if isinstance(error, ServiceRequestError):
+        return Refusal(Kind.UNREACHABLE, f"{endpoint} could not be reached: {_short(text)}")
+    if "timed out" in text.lower():
+        return Refusal(Kind.TOO_LARGE, "no answer came in time")
+    return Refusal(Kind.BROKEN, f"the connection broke: {_short(text)}")
+
+
+def _sign_in_remedy(error: ClientAuthenticationError) -> str:
+    first = _short(str(error).split("\n", maxsplit=1)[0])
+    return (
+        f"No credential could sign in ({first}): run `az login`, or give this machine a managed identity that may "
+        "read the workspace."
+    )
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    return float(retry_after) if retry_after and retry_after.strip().isdigit() else None
+
+
+def _short(text: str, most: int = 200) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"

@@ -1,0 +1,78 @@
+"""How long a run waits for a service that is busy, broken or away: backoff, a budget, and one pause for all.
+
+Shared by the threads that ask. What a refusal means, and what is asked again, is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+
+BUDGET = (
+    225.0  # seconds without an answer after which a run gives up; a service not reached is told within four minutes
+)
+FIRST_CONTACT = 30.0  # seconds for a service that never answered: most likely the address is wrong
+LONGEST_WAIT = 30.0
+
+
+class Patience:
+    """The waiting of one run.
+
+    Waits double from one second up to half a minute, each drawn between half and all of that, so that threads do not
+    come back together (full jitter halves the load after an outage: exponential backoff and jitter, AWS 2015).
+    """
+
+    def __init__(self, budget: float = BUDGET, first_contact: float = FIRST_CONTACT, first_wait: float = 1.0) -> None:
+        self._budget = budget
+        self._first_contact = first_contact
+        self._first_wait = first_wait
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._began = time.monotonic()
+        self._answered_at: float | None = None
+        self._paused_until = 0.0
+
+    def answered(self) -> None:
+        """Note that the service answered, which fills the budget again."""
+        with self._lock:
+            self._answered_at = time.monotonic()
+
+    def give_up(self) -> None:
+        """End every wait at once."""
+        self._ended.set()
+
+    def wait_turn(self) -> bool:
+        """Wait while the service asked everybody for a pause; False when the run has ended meanwhile."""
+        while (rest := self._paused_until - time.monotonic()) > 0:
+            if self._ended.wait(rest):
+                return False
+        return not self._ended.is_set()
+
+    def wait_again(self, tries: int, retry_after: float | None, contact: bool) -> bool:
+        """Wait before another try; False when that would outlast the budget, or the run has ended meanwhile.
+
+        ``retry_after`` (seconds, from the service) pauses every thread; ``contact`` tells whether anybody answered.
+        """
+        now = time.monotonic()
+        if contact:
+            self._note_contact(now)
+        with self._lock:
+            since = self._began if self._answered_at is None else self._answered_at
+            budget = self._budget if self._answered_at is not None else min(self._budget, self._first_contact)
+            left = since + budget - now
+            if retry_after is not None:
+                if retry_after > left:
+                    return False
+                self._paused_until = max(self._paused_until, now + retry_after)
+                return True
+        # the jitter spreads load and guards nothing
+        delay = min(LONGEST_WAIT, self._first_wait * 2 ** (tries - 1)) * random.uniform(0.5, 1.0)  # noqa: S311
+        return delay <= left and not self._ended.wait(delay)
+
+    def _note_contact(self, now: float) -> None:
+        """A refusal is an answer of sorts: from then on the whole budget counts, but it is not filled again."""
+        with self._lock:
+            if self._answered_at is None:
+                self._answered_at = self._began
+                self._began = now

@@ -1,0 +1,244 @@
+"""What to ask of Log Analytics, in which windows, how often, and what to make of the answers.
+
+Questions are windows of arrival time, aligned to hours, cut smaller where the service says that an answer is too large.
+Several are under way at once; answers land in the one thread that owns the database. The plan follows from the database
+and the window alone: the same database and window ask the same questions. How a question is put is not known here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from pipeline.errors import PermissionRefused, ServiceUnavailable, UsageError
+from pipeline.land import Asked, Landed, land, record_asked
+from pipeline.logs import Answer, Kind, Refusal
+from pipeline.pages import TABLES
+from pipeline.window import Window, halve, hour_ceiling, hour_floor, hours, runs_of_hours, split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    import duckdb
+
+    from pipeline.errors import TriageError
+    from pipeline.patience import Patience
+    from pipeline.settings import Span
+
+LONGEST = timedelta(days=1)  # the first size of a window
+SHORTEST = timedelta(minutes=10)  # the smallest window that is asked before an hour is called incomplete
+AT_ONCE = 5  # Analytics queries that the service runs at once for one user (azure-monitor-limits-log-queries)
+# A record may become visible two hours after its ingestion_time(), so younger hours are asked again.
+VISIBLE_AFTER = timedelta(hours=2)
+# A record may arrive days after it happened (log-standard-columns rewrites TimeGenerated after two days).
+LATEST_ARRIVAL = timedelta(days=3)
+TRIES_OF_PARTIAL = 3  # tries of a window that the service answers only in part, for another reason than its size
+
+_PASSING = (Kind.BUSY, Kind.BROKEN, Kind.UNREACHABLE)  # refusals that may be gone at the next try
+
+
+class Service(Protocol):
+    """Whoever answers a question over a window: Log Analytics, or a test's stand-in for its faults."""
+
+    def ask(self, workspace_id: str, table: str, arrival: Window, event: Window) -> Answer | Refusal:
+        """Ask for the records of one table that arrived in ``arrival`` and happened in ``event``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Question:
+    """One window of one table of one workspace; ``tries`` counts the requests that it has taken so far."""
+
+    workspace_id: str
+    table: str
+    arrival: Window
+    tries: int = 0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a pull has come: questions of a table answered and planned, records landed in all."""
+
+    table: str
+    answered: int
+    planned: int
+    records: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """What stays the same during a pull: where to land, what to ask for, and the clock when it began (UTC)."""
+
+    con: duckdb.DuckDBPyConnection
+    scratch: Path
+    workspaces: Sequence[str]
+    span: Span
+    now: datetime
+
+
+def plan(run: Run) -> list[Question]:
+    """Return the questions of a run: every hour of arrival that is not settled for its window, a day at most each."""
+    event = run.span.window
+    last = hour_ceiling(event.end + LATEST_ARRIVAL if run.span.fixed else event.end)
+    # What has not arrived yet by the clock is one question: it is almost always empty.
+    present = min(last, max(hour_ceiling(run.now), hour_ceiling(event.end)))
+    questions = []
+    for workspace in run.workspaces:
+        for table in TABLES:
+            past = set(hours(Window(hour_floor(event.start), present))) - _settled(run, workspace, table)
+            windows = [window for stretch in runs_of_hours(past) for window in split(stretch, LONGEST)]
+            if present < last:
+                windows.append(Window(present, last))
+            questions += [Question(workspace, table, window) for window in windows]
+    return questions
+
+
+def _settled(run: Run, workspace: str, table: str) -> set[datetime]:
+    """Return the hours that an earlier run asked for whole, late enough, and for all that this run's window holds."""
+    rows = run.con.execute(
+        """
+        SELECT CAST(date_trunc('hour', asked_from) AS TIMESTAMP) AS hour
+        FROM asked
+        WHERE workspace_id = $workspace AND source_table = $table
+        GROUP BY hour
+        HAVING sum(date_diff('second', asked_from, asked_to)) = 3600
+            AND bool_and(status = 'complete')
+            AND bool_and(until >= asked_to + $visible_after)
+            AND bool_and(since <= $since OR asked_from >= since + $latest_arrival)
+        """,
+        {
+            "workspace": workspace,
+            "table": table,
+            "since": run.span.window.start,
+            "visible_after": VISIBLE_AFTER,
+            "latest_arrival": LATEST_ARRIVAL,
+        },
+    ).fetchall()
+    return {hour for (hour,) in rows}
+
+
+def pull(run: Run, service: Service, patience: Patience, watch: Callable[[Progress], None]) -> Landed:
+    """Ask every question of the run and land every answer; each finished window is kept, whatever comes after.
+
+    Raises PermissionRefused where nothing could be read, ServiceUnavailable where the service cannot be reached, gives
+    up, or does not understand a query, and UsageError for a workspace that does not exist.
+    """
+    waiting = deque(plan(run))
+    planned = Counter(question.table for question in waiting)
+    answered: Counter[str] = Counter()
+    closed: dict[tuple[str, str], Refusal] = {}  # tables that this run will not ask again
+    readable = not waiting
+    records = Landed()
+    under_way: dict[Future[tuple[Answer | Refusal, int]], Question] = {}
+    crew = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="ask")
+    try:
+        while waiting or under_way:
+            while waiting and len(under_way) < AT_ONCE:
+                question = waiting.popleft()
+                if refusal := closed.get((question.workspace_id, question.table)):
+                    _record(run, question, refusal)
+                else:
+                    under_way[crew.submit(_ask, service, question, run.span.window, patience)] = question
+            done, _ = wait(under_way, timeout=1, return_when=FIRST_COMPLETED)
+            for future in done:
+                asked = under_way.pop(future)
+                reply, tries = future.result()
+                question = replace(asked, tries=asked.tries + tries)
+                if isinstance(reply, Answer):
+                    readable = True
+                    records += _land(run, question, reply)
+                elif reply.kind in _FATAL:
+                    raise _FATAL[reply.kind](_sentence(question, reply))
+                elif reply.kind is Kind.TOO_LARGE and (halves := halve(question.arrival, SHORTEST)):
+                    waiting.extendleft(
+                        [replace(asked, arrival=halves[1], tries=0), replace(question, arrival=halves[0])]
+                    )
+                    planned[question.table] += 2
+                else:
+                    _record(run, question, reply)
+                    if reply.kind in (Kind.ABSENT, Kind.FORBIDDEN):
+                        closed[question.workspace_id, question.table] = reply
+                answered[question.table] += 1
+                watch(Progress(question.table, answered[question.table], planned[question.table], records.landed))
+    finally:
+        patience.give_up()
+        crew.shutdown(wait=False, cancel_futures=True)
+    forbidden = [refusal for refusal in closed.values() if refusal.kind is Kind.FORBIDDEN]
+    if forbidden and not readable:
+        raise PermissionRefused(
+            f"No table could be read: {forbidden[0].reason}; give the identity the role Log Analytics Reader on the "
+            "workspace (a new permission can take an hour)."
+        )
+    return records
+
+
+# Refusals that end a run, and the error that tells the user.
+_FATAL: dict[Kind, type[TriageError]] = {
+    Kind.MISTAKEN: ServiceUnavailable,
+    Kind.BUSY: ServiceUnavailable,
+    Kind.BROKEN: ServiceUnavailable,
+    Kind.UNREACHABLE: ServiceUnavailable,
+    Kind.UNTRUSTED: ServiceUnavailable,
+    Kind.UNSIGNED: PermissionRefused,
+    Kind.NO_WORKSPACE: UsageError,
+}
+
+
+def _sentence(question: Question, refusal: Refusal) -> str:
+    if refusal.kind in (Kind.UNTRUSTED, Kind.UNSIGNED):
+        return refusal.reason
+    if refusal.kind is Kind.NO_WORKSPACE:
+        return f"Workspace {question.workspace_id} does not exist ({refusal.reason}): check --workspace and --cloud."
+    if refusal.kind is Kind.MISTAKEN:
+        return f"{question.table} could not be read: {refusal.reason}; this workspace may be older than our query."
+    if refusal.kind is Kind.UNREACHABLE:
+        return (
+            f"Gave up after {question.tries} tries: {refusal.reason}; check --endpoint and the network, then run again."
+        )
+    return (
+        f"Gave up on {question.table} after {question.tries} tries: {refusal.reason}; "
+        "what had landed is kept, run again to go on."
+    )
+
+
+def _ask(service: Service, question: Question, event: Window, patience: Patience) -> tuple[Answer | Refusal, int]:
+    """Ask until there is an answer, a refusal that asking again does not change, or no patience left."""
+    tries = 0
+    while True:
+        tries += 1
+        reply = service.ask(question.workspace_id, question.table, question.arrival, event)
+        if isinstance(reply, Answer):
+            patience.answered()
+            return reply, tries
+        again = reply.kind in _PASSING or (reply.kind is Kind.PARTIAL and tries < TRIES_OF_PARTIAL)
+        reached = reply.kind is not Kind.UNREACHABLE
+        if not again or not patience.wait_again(tries, reply.retry_after, reached) or not patience.wait_turn():
+            return reply, tries
+
+
+def _land(run: Run, question: Question, answer: Answer) -> Landed:
+    run.con.execute("BEGIN")
+    landed = Landed()
+    if answer.page is not None:
+        landed = land(run.con, answer.page, run.scratch, question.workspace_id)
+    _enter(run, question, "complete", None, arrived=answer.page is not None)
+    run.con.execute("COMMIT")
+    return landed
+
+
+def _record(run: Run, question: Question, refusal: Refusal) -> None:
+    run.con.execute("BEGIN")
+    _enter(run, question, "absent" if refusal.kind is Kind.ABSENT else "incomplete", refusal.reason, arrived=False)
+    run.con.execute("COMMIT")
+
+
+def _enter(run: Run, question: Question, status: str, note: str | None, arrived: bool) -> None:
+    asked = Asked(
+        question.workspace_id, question.table, question.arrival, run.span.window, status, question.tries, note
+    )
+    record_asked(run.con, asked, arrived, begun_before=max(run.now, run.span.window.end))

@@ -1,0 +1,6 @@
+-- The failures that a chosen stretch covers.
+SELECT w.number, v.failure
+FROM scan_windows AS w
+INNER JOIN scan_values AS v
+    ON w.kind = v.kind AND w."value" = v."value" AND v."hour" >= w.from_hour AND v."hour" <= w.to_hour
+WHERE w.number = $number

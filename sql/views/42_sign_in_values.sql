@@ -1,0 +1,71 @@
+-- One row a sign-in and dimension: the values by which the scope of an incident can be told.
+-- kind: device, user, app, client, os, ip, network, domain, platform, policy or tenant
+-- value: its value; a network is a prefix or an autonomous system, tenant is everything
+-- workspace_id: the Log Analytics workspace it was read from
+-- source_table: the Log Analytics table it landed in
+-- sign_in_id: Id of the Log Analytics record
+-- seen_at: when the sign-in happened, UTC
+-- user_id: object id of the user
+-- app_id: id of the application
+-- client: library, broker or browser build
+-- ip: address the request came from
+-- result_code: ResultType; 0 is success, 50099 a refused device signature
+WITH dimension AS (
+    SELECT 'device' AS kind, 'id' AS reading
+    UNION ALL SELECT 'user', 'name'
+    UNION ALL SELECT 'app', 'id'
+    UNION ALL SELECT 'client', 'library'
+    UNION ALL SELECT 'client', 'browser'
+    UNION ALL SELECT 'os', 'build'
+    UNION ALL SELECT 'ip', 'address'
+    UNION ALL SELECT 'network', 'prefix'
+    UNION ALL SELECT 'network', 'system'
+    UNION ALL SELECT 'domain', 'suffix'
+    UNION ALL SELECT 'platform', 'family'
+    UNION ALL SELECT 'tenant', 'all'
+),
+read_off AS (
+    SELECT
+        d.kind,
+        CASE d.reading
+            WHEN 'id' THEN CASE d.kind WHEN 'device' THEN s.device_id ELSE s.app_id END
+            WHEN 'name' THEN coalesce(s."user", s.user_id)
+            WHEN 'library' THEN s.client
+            WHEN 'browser' THEN CASE WHEN s.browser IS DISTINCT FROM s.client THEN s.browser END
+            WHEN 'build' THEN s.os
+            WHEN 'address' THEN s.ip
+            WHEN 'prefix' THEN s.network
+            WHEN 'system' THEN concat('AS', s.asn)
+            WHEN 'suffix' THEN s.domain
+            WHEN 'family' THEN s.platform
+            ELSE 'all'
+        END AS "value",
+        s.workspace_id,
+        s.source_table,
+        s.sign_in_id,
+        s.seen_at,
+        s.user_id,
+        s.app_id,
+        s.client,
+        s.ip,
+        s.result_code
+    FROM sign_ins AS s
+    CROSS JOIN dimension AS d
+    UNION ALL
+    SELECT
+        'policy' AS kind,
+        CASE WHEN policy.result IN ('success', 'failure') THEN policy.id END AS "value",
+        workspace_id,
+        source_table,
+        sign_in_id,
+        seen_at,
+        user_id,
+        app_id,
+        client,
+        ip,
+        result_code
+    FROM (SELECT *, unnest(policies) AS policy FROM sign_ins) AS listed
+)
+SELECT kind, "value", workspace_id, source_table, sign_in_id, seen_at, user_id, app_id, client, ip, result_code
+FROM read_off
+WHERE coalesce("value", '') NOT IN ('', 'AS')
