@@ -11,6 +11,7 @@ from collections import Counter, deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import PermissionRefused, ServiceUnavailable, UsageError
@@ -87,15 +88,16 @@ def plan(run: Run) -> list[Question]:
     last = hour_ceiling(event.end + LATEST_ARRIVAL if run.span.fixed else event.end)
     # What has not arrived yet by the clock is one question: it is almost always empty.
     present = min(last, max(hour_ceiling(run.now), hour_ceiling(event.end)))
-    questions = []
+    by_table = []
     for workspace in run.workspaces:
         for table in TABLES:
             past = set(hours(Window(hour_floor(event.start), present))) - _settled(run, workspace, table)
             windows = [window for stretch in runs_of_hours(past) for window in split(stretch, LONGEST)]
             if present < last:
                 windows.append(Window(present, last))
-            questions += [Question(workspace, table, window) for window in windows]
-    return questions
+            by_table.append([Question(workspace, table, window) for window in windows])
+    # One of each table in turn, so that a table that is absent or refused is known before it is asked for the rest.
+    return [question for turn in zip_longest(*by_table) for question in turn if question]
 
 
 def _settled(run: Run, workspace: str, table: str) -> set[datetime]:
@@ -165,6 +167,11 @@ def pull(run: Run, service: Service, patience: Patience, watch: Callable[[Progre
                         closed[question.workspace_id, question.table] = reply
                 answered[question.table] += 1
                 watch(Progress(question.table, answered[question.table], planned[question.table], records.landed))
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"Stopped: {records.landed:,} new records had landed and are kept, nothing is published; "
+            "run again to go on."
+        ) from None
     finally:
         patience.give_up()
         crew.shutdown(wait=False, cancel_futures=True)

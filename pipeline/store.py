@@ -21,7 +21,7 @@ from pipeline import assets
 from pipeline.errors import StoreUnusable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 # Readers with DuckDB 1.4 must be able to open what is published.
@@ -143,6 +143,12 @@ def build_views(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"CREATE OR REPLACE {kind} {name} AS {select}")  # our own file's name, no one else's text
         _comment(con, kind, name, select)
     con.execute("COMMIT")
+
+
+def run(con: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, object]) -> duckdb.DuckDBPyConnection:
+    """Run one statement with those of the values that it names as parameters."""
+    (parsed,) = con.extract_statements(statement)
+    return con.execute(parsed, {name: values[name] for name in parsed.named_parameters})
 
 
 def view_name(file: Path) -> str:

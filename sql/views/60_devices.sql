@@ -7,9 +7,9 @@
 -- last_seen_at: last sign-in on record, UTC
 SELECT
     device_id,
-    max_by(device, seen_at) AS device,
-    max_by(os, seen_at) AS os,
-    max_by(trust_type, seen_at) AS trust_type,
+    max_by(device, concat(CAST(seen_at AS VARCHAR), ' ', sign_in_id)) AS device,
+    max_by(os, concat(CAST(seen_at AS VARCHAR), ' ', sign_in_id)) AS os,
+    max_by(trust_type, concat(CAST(seen_at AS VARCHAR), ' ', sign_in_id)) AS trust_type,
     min(seen_at) AS first_seen_at,
     max(seen_at) AS last_seen_at
 FROM logged_sign_ins

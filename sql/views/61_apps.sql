@@ -5,7 +5,7 @@
 -- last_seen_at: last sign-in on record, UTC
 SELECT
     app_id,
-    max_by(app, seen_at) AS app,
+    max_by(app, concat(CAST(seen_at AS VARCHAR), ' ', sign_in_id)) AS app,
     min(seen_at) AS first_seen_at,
     max(seen_at) AS last_seen_at
 FROM logged_sign_ins

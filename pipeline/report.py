@@ -1,0 +1,78 @@
+"""Results into files: the report folder's CSV, whole or not at all.
+
+Each file is one SELECT under sql/reports, run over a window; this room only writes what they return. Nothing is judged,
+counted or worded here, and no clock is read: the same data and window give the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import shutil
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pipeline import assets
+from pipeline.store import disk_faults, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import duckdb
+
+    from pipeline.window import Window
+
+FILES = ("incidents", "causes", "failures", "by_app", "by_device", "by_user", "by_change", "coverage")
+_RATE_DIGITS = 6
+# What makes a spreadsheet run a cell, full-width forms included (OWASP, CSV injection).
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 the look-alikes are the point
+
+
+@contextlib.contextmanager
+def staged(con: duckdb.DuckDBPyConnection, window: Window, out: Path) -> Iterator[None]:
+    """Write the report beside its place; when the block ends well every file moves into its place, else none does.
+
+    Raises StoreUnusable where the folder cannot be written.
+    """
+    fresh = not out.exists()
+    with disk_faults(out):
+        out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        staging = out / ".unfinished"
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(mode=0o700)
+    done = False
+    try:
+        with disk_faults(out):
+            for name in FILES:
+                write_csv(con, name, window, staging / f"{name}.csv")
+        yield
+        with disk_faults(out):
+            for name in FILES:
+                (staging / f"{name}.csv").replace(out / f"{name}.csv")
+        done = True
+    finally:
+        shutil.rmtree(out if fresh and not done else staging, ignore_errors=True)
+
+
+def write_csv(con: duckdb.DuckDBPyConnection, name: str, window: Window, file: Path) -> None:
+    """Write the rows of one report: UTF-8, a header always, times to the second in UTC."""
+    result = run(con, assets.text(assets.REPORTS / f"{name}.sql"), {"since": window.start, "until": window.end})
+    with file.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(column[0] for column in result.description or ())
+        while rows := result.fetchmany(10_000):
+            writer.writerows([cell(value) for value in row] for row in rows)
+
+
+def cell(value: object) -> str:
+    """Return a value as the text of a CSV cell; text that a spreadsheet would run gets an apostrophe in front."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if isinstance(value, float):
+        return f"{value:.{_RATE_DIGITS}f}".rstrip("0").rstrip(".")
+    if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA):
+        return f"'{value}"
+    return str(value)

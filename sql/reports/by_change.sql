@@ -1,0 +1,81 @@
+-- by_change.csv: one key or configuration change of the window (or of an incident), in time order.
+-- Before and after are the 48 hours on either side, over the sign-ins that the change touches by id: of its device, its
+-- application, its user, its domain, or those that list its policy. rate_ratio compares the failure rates, each with half
+-- a failure added (Haldane-Anscombe), and is empty where one side has no sign-in. It shows what happened together, not
+-- what caused what.
+WITH shown AS (
+    SELECT c.*
+    FROM changes AS c
+    WHERE (c.change_kind <> 'other' AND c.changed_at >= $since AND c.changed_at < $until)
+        OR EXISTS (SELECT 1 FROM incidents AS i WHERE i.change_id = c.change_id)
+),
+near AS (
+    SELECT s.sign_in_id, s.seen_at, s.result_code, s.device_id, s.app_id, s.user_id, s.domain, s.policies
+    FROM sign_ins AS s
+    WHERE s.seen_at >= (SELECT min(changed_at) FROM shown) - INTERVAL '48 hours'
+        AND s.seen_at < $until
+),
+listed AS (
+    SELECT n.sign_in_id, n.seen_at, n.result_code, p.policy.id AS policy_id
+    FROM near AS n
+    CROSS JOIN UNNEST(n.policies) AS p(policy)
+    WHERE p.policy.id IN (SELECT target_id FROM shown WHERE target_type = 'Policy')
+),
+keyed AS (
+    SELECT 'Device' AS target_type, device_id AS target_id, seen_at, result_code FROM near WHERE device_id IS NOT NULL
+    UNION ALL
+    SELECT 'Application' AS target_type, app_id AS target_id, seen_at, result_code FROM near WHERE app_id IS NOT NULL
+    UNION ALL
+    SELECT 'User' AS target_type, user_id AS target_id, seen_at, result_code FROM near WHERE user_id IS NOT NULL
+    UNION ALL
+    SELECT 'Domain' AS target_type, domain AS target_id, seen_at, result_code FROM near WHERE domain IS NOT NULL
+    UNION ALL
+    SELECT 'Policy' AS target_type, policy_id AS target_id, seen_at, result_code FROM listed
+),
+touched AS (
+    SELECT
+        c.workspace_id,
+        c.change_id,
+        count(*) FILTER (WHERE k.result_code = '50099' AND k.seen_at < c.changed_at) AS failures_before,
+        count(*) FILTER (WHERE k.result_code = '50099' AND k.seen_at >= c.changed_at) AS failures_after,
+        count(*) FILTER (WHERE k.seen_at < c.changed_at) AS sign_ins_before,
+        count(*) FILTER (WHERE k.seen_at >= c.changed_at) AS sign_ins_after
+    FROM shown AS c
+    INNER JOIN keyed AS k
+        ON k.target_type = CASE WHEN c.change_kind = 'federation' THEN 'Domain' ELSE c.target_type END
+        AND k.target_id = CASE WHEN c.change_kind = 'federation' THEN lower(c.target) ELSE c.target_id END
+        AND k.seen_at >= c.changed_at - INTERVAL '48 hours'
+        AND k.seen_at < c.changed_at + INTERVAL '48 hours'
+    GROUP BY c.workspace_id, c.change_id
+),
+blamed AS (
+    SELECT change_id, count(*) AS incidents
+    FROM incidents
+    WHERE change_id IS NOT NULL
+    GROUP BY change_id
+)
+SELECT
+    c.change_id,
+    c.changed_at,
+    c.change,
+    c.change_kind,
+    c.target_type,
+    coalesce(c.target, c.target_id) AS target,
+    c.changed_by,
+    coalesce(t.failures_before, 0) AS failures_before,
+    coalesce(t.failures_after, 0) AS failures_after,
+    coalesce(t.sign_ins_before, 0) AS sign_ins_before,
+    coalesce(t.sign_ins_after, 0) AS sign_ins_after,
+    CASE WHEN t.sign_ins_before > 0 AND t.sign_ins_after > 0
+        THEN ((t.failures_after + 5e-1) / (t.sign_ins_after + 1e0))
+            / ((t.failures_before + 5e-1) / (t.sign_ins_before + 1e0))
+    END AS rate_ratio,
+    coalesce(b.incidents, 0) AS incidents,
+    c.old_value,
+    c.new_value,
+    c.target_id,
+    c.workspace_id
+FROM shown AS c
+LEFT JOIN touched AS t ON c.workspace_id = t.workspace_id AND c.change_id = t.change_id
+LEFT JOIN blamed AS b ON c.change_id = b.change_id
+ORDER BY c.changed_at, c.change_id, c.workspace_id

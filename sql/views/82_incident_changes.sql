@@ -1,0 +1,90 @@
+-- One row an incident and change before its onset that touches it by an id; that it stood before proves no cause.
+-- stored: yes
+-- incident_id: the incident
+-- change_id: the change
+-- change_workspace_id: the Log Analytics workspace it was read from
+-- changed_at: when it happened, UTC
+-- change: the operation
+-- change_kind: what kind of change
+-- touches: device, app, policy, domain or network: what of the incident it touches
+-- touched_share: failures of the incident that it touches, 0 to 1; empty where the failures name no policy
+-- delay_hours: from the change to the onset
+-- failures_before_it: failures of the incident before the change
+-- strength: 0 to 1: touched share, less the longer it took (half after two days), less the failures that came before it
+-- told: the change and its time in words
+WITH touching AS (
+    SELECT c.change_id, c.workspace_id, 'device' AS touches, 'device' AS kind, c.target_id AS "value"
+    FROM changes AS c
+    WHERE c.change_kind IN ('device_registration', 'device_state') AND c.target_id IS NOT NULL
+    UNION ALL
+    SELECT c.change_id, c.workspace_id, 'app', 'app', c.target_id
+    FROM changes AS c
+    WHERE c.change_kind IN ('credential', 'app_config', 'certificate', 'key') AND c.target_id IS NOT NULL
+    UNION ALL
+    SELECT c.change_id, c.workspace_id, 'policy', 'policy', c.target_id
+    FROM changes AS c
+    WHERE c.change_kind = 'policy' AND c.target_id IS NOT NULL
+    UNION ALL
+    SELECT c.change_id, c.workspace_id, 'domain', 'domain', lower(t.name)
+    FROM changes AS c
+    CROSS JOIN (SELECT DISTINCT "value" AS name FROM incident_values WHERE kind = 'domain') AS t
+    WHERE c.change_kind = 'federation' AND lower(t.name) IN (lower(c.target_id), lower(c.target))
+),
+touched AS (
+    SELECT
+        v.incident_id, t.change_id, t.workspace_id, t.touches, v.share
+    FROM touching AS t
+    INNER JOIN incident_values AS v ON t.kind = v.kind AND t."value" = v."value"
+    UNION ALL
+    -- a policy change in whose days the failures list no policy at all: whom it touches is not to be seen
+    SELECT i.incident_id, t.change_id, t.workspace_id, t.touches, CAST(NULL AS DOUBLE) AS share
+    FROM touching AS t
+    CROSS JOIN incident_facts AS i
+    WHERE t.touches = 'policy' AND NOT EXISTS (
+        SELECT 1 FROM incident_values AS v WHERE v.incident_id = i.incident_id AND v.kind = 'policy'
+    )
+    UNION ALL
+    SELECT i.incident_id, c.change_id, c.workspace_id, 'network' AS touches, i.network_share AS share
+    FROM changes AS c
+    CROSS JOIN incident_facts AS i
+    WHERE lower(c.change) LIKE '%forwarding p%' OR lower(c.change) LIKE '%forwarding rule%'
+        OR lower(c.change) LIKE '%remote network%' OR lower(c.change) LIKE '%filtering policy%'
+        OR lower(c.change) IN ('create certificate', 'update certificate', 'delete certificate')
+),
+earlier AS (
+    SELECT t.incident_id, t.change_id, t.workspace_id, count(*) FILTER (WHERE f.seen_at < c.changed_at) AS failures_before_it
+    FROM touched AS t
+    INNER JOIN changes AS c ON t.change_id = c.change_id AND t.workspace_id = c.workspace_id
+    INNER JOIN failures AS f ON t.incident_id = f.incident_id
+    GROUP BY t.incident_id, t.change_id, t.workspace_id
+),
+dated AS (
+    SELECT
+        t.incident_id,
+        t.change_id,
+        t.workspace_id AS change_workspace_id,
+        c.changed_at,
+        c.change,
+        c.change_kind,
+        t.touches,
+        t.share AS touched_share,
+        greatest(0, date_diff('second', date_trunc('second', c.changed_at), date_trunc('second', i.first_seen_at))) / 36e2
+            AS delay_hours,
+        e.failures_before_it,
+        i.failures
+    FROM touched AS t
+    INNER JOIN changes AS c ON t.change_id = c.change_id AND t.workspace_id = c.workspace_id
+    INNER JOIN incident_facts AS i ON t.incident_id = i.incident_id
+    INNER JOIN earlier AS e
+        ON t.incident_id = e.incident_id AND t.change_id = e.change_id AND t.workspace_id = e.workspace_id
+    WHERE c.changed_at <= i.tenth_at AND c.changed_at >= i.first_seen_at - INTERVAL '14 days'
+)
+SELECT
+    incident_id, change_id, change_workspace_id, changed_at, change, change_kind, touches, touched_share, delay_hours,
+    failures_before_it,
+    coalesce(touched_share, 5e-1) * 48e0 / (48e0 + delay_hours) * (1e0 - failures_before_it / failures) AS strength,
+    concat(
+        '"', change, '" at ', substr(CAST(changed_at AS VARCHAR), 1, 10), 'T', substr(CAST(changed_at AS VARCHAR), 12, 5), 'Z, ',
+        CAST(round(delay_hours, 1) AS VARCHAR), ' hours before the first failure'
+    ) AS told
+FROM dated
