@@ -288,7 +288,7 @@ def rules_check(
     signin-triage rules check my-rules/
     """
     from pipeline import assets
-    from pipeline.rules import check
+    from pipeline.rule_checks import check
 
     faults = check(path or assets.RULES)
     rows = [{"file": str(fault.file), "line": fault.line, "message": fault.message} for fault in faults]

@@ -71,8 +71,10 @@ def watcher(quiet: bool) -> Callable[[Progress], None]:
 
 def exit_code(error: BaseException) -> int:
     """Say an error in one sentence, last on stderr, and return the exit code of the command's contract."""
-    if isinstance(error, KeyboardInterrupt):
-        say(str(error) or "Stopped: nothing was published; what had landed is kept, run again to go on.")
+    # DuckDB tells of a Ctrl-C that met it at work by an error of its own.
+    if isinstance(error, KeyboardInterrupt) or (isinstance(error, RuntimeError) and "interrupt" in str(error).lower()):
+        told = str(error) if isinstance(error, KeyboardInterrupt) else ""
+        say(told or "Stopped: nothing was published; what had landed is kept, run again to go on.")
         return INTERRUPTED
     if isinstance(error, TriageError):
         say(f"signin-triage: {' '.join(str(error).split())}")

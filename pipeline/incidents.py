@@ -1,8 +1,8 @@
 """Find incidents: sets of 50099 failures that share one explanation, before anybody asks for its cause.
 
-Every failure is explained by a noisy-or of chosen stretches (one value of one dimension over a run of hours) and a floor
-of strays; stretches are added while the best one pays its price and dropped once others explain what it did. The SQL
-under sql/incidents does the counting, this room only turns the crank. No cause, change or rule may enter here.
+Every failure is explained by a noisy-or of chosen stretches (one value of one dimension over a stretch of time) and a
+floor of strays; stretches are added while the best one pays its price and dropped once others explain what it did. The
+SQL under sql/incidents does the counting, this room only turns the crank. No cause, change or rule may enter here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _TURNS = 500
 
 _COUNTED_ONCE = ("scan_failures", "scan_values", "scan_successes", "scan_days", "scan_prices")
-_STRETCH = 'kind VARCHAR, "value" VARCHAR, from_hour TIMESTAMP, to_hour TIMESTAMP, p DOUBLE, price DOUBLE'
+_STRETCH = 'kind VARCHAR, "value" VARCHAR, from_slot BIGINT, to_slot BIGINT, p DOUBLE, price DOUBLE'
 
 
 @dataclass(frozen=True)

@@ -106,14 +106,15 @@ def _arrive(con: duckdb.DuckDBPyConnection, page: Page, file: Path, workspace_id
     """Make the temporary table ``arrived`` of a page, with the columns and types of its landed table."""
     if page.table not in TABLES:
         raise ValueError(page.table)
-    page.frame.write_parquet(file)
-    given = dict(
-        con.execute("SELECT column_name, column_type FROM (DESCRIBE FROM read_parquet(?))", [str(file)]).fetchall()
-    )
     wanted = con.execute(
         "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ? ORDER BY column_index",
         [page.table],
     ).fetchall()
+    # Only what lands: names that differ from ours by case alone would push ours aside.
+    page.frame.select([name for name, _ in wanted if name in page.frame.columns]).write_parquet(file)
+    given = dict(
+        con.execute("SELECT column_name, column_type FROM (DESCRIBE FROM read_parquet(?))", [str(file)]).fetchall()
+    )
     workspace = "$workspace" if workspace_id else ("coalesce(TenantId, '')" if "TenantId" in given else "''")
     columns = [f"CAST({workspace} AS VARCHAR) AS WorkspaceId"]
     columns += [f'{_typed(name, given.get(name), kind)} AS "{name}"' for name, kind in wanted if name != "WorkspaceId"]

@@ -36,8 +36,11 @@ ROW_LIMIT = 500_000  # rows of one answer, azure-monitor-docs service limits
 # TimeGenerated lies at most two days before arrival and one after it, else the service replaces it.
 TIME_GENERATED_GUARD = timedelta(days=3)
 _EVENT_TIME = {"AuditLogs": "ActivityDateTime"}
+# How the engine says that an answer grew too large or too costly (Kusto query limits).
 _SIZE = re.compile(
-    r"E_QUERY_RESULT_SET_TOO_LARGE|result set|exceed|too large|truncat|memory|E_LOW_MEMORY|E_RUNAWAY", re.IGNORECASE
+    r"TOO_LARGE|too large|RUNAWAY|exceed\w* (?:the )?(?:set |allowed |maximum |internal )*"
+    r"(?:limit|size|record|row|budget)",
+    re.IGNORECASE,
 )
 _UNRESOLVED = re.compile(r"Failed to resolve .*?['\"](\w+)['\"]", re.IGNORECASE)
 _QUOTED = re.compile(r"['\"](\w+)['\"]")
@@ -161,12 +164,14 @@ def frame_of(columns: Sequence[dict[str, str]], rows: Sequence[Sequence[Any]]) -
     """Turn columns and rows of an answer into a frame of text; nested values become JSON text."""
     names = [column["name"] for column in columns]
     cells: Iterator[Sequence[Any]] = iter(zip(*rows, strict=True)) if rows else iter([()] * len(names))
-    return pl.DataFrame(
-        [
-            pl.Series(name, [_cell(value) for value in column], dtype=pl.String)
-            for name, column in zip(names, cells, strict=True)
-        ]
-    )
+    return pl.DataFrame([_text(name, column) for name, column in zip(names, cells, strict=True)])
+
+
+def _text(name: str, column: Sequence[Any]) -> pl.Series:
+    try:
+        return pl.Series(name, column, dtype=pl.String)
+    except (TypeError, pl.exceptions.PolarsError):  # numbers, booleans or nested values among them
+        return pl.Series(name, [_cell(value) for value in column], dtype=pl.String)
 
 
 def _cell(value: Any) -> str | None:

@@ -126,9 +126,7 @@ def _pull(work: store.Workfile, source: Source, span: Span, begun: datetime, wat
 
 
 def _analyze(con: duckdb.DuckDBPyConnection, span: Span, rules: Sequence[Rule], begun: datetime) -> Analysis:
-    con.execute("BEGIN")
     judgement = judge.judge(con, rules, span.window.start, span.window.end)
-    con.execute("COMMIT")
     return Analysis(_entered(con, span, begun), dict(judgement.not_evaluable))
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 # Readers with DuckDB 1.4 must be able to open what is published.
 _STORAGE = {"storage_compatibility_version": "v1.4.0"}
 
@@ -44,21 +45,26 @@ def working(db: Path) -> Iterator[Workfile]:
     The working file starts as a copy of the published one, or goes on from what an interrupted run had landed in it.
     Raises StoreUnusable where another run holds the database, or it cannot be read or written.
     """
-    with disk_faults(db):
-        db.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _held(db):
-            path = _prepared(db)
+    with contextlib.ExitStack() as held:
+        with disk_faults(db):
+            db.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            held.enter_context(_held(db))
             scratch = db.with_name(f".{db.name}.scratch")
             shutil.rmtree(scratch, ignore_errors=True)
             scratch.mkdir(mode=0o700)
-            con = _connect(path, db)
-            try:
-                migrate(con, db)
-                build_views(con)
-                yield Workfile(con, scratch, path)
-            finally:
-                con.close()
-                shutil.rmtree(scratch, ignore_errors=True)
+            held.callback(shutil.rmtree, scratch, ignore_errors=True)
+            path = _prepared(db)
+            con = held.enter_context(contextlib.closing(_connect(path, db)))
+            migrate(con, db)
+            build_views(con)
+        try:
+            yield Workfile(con, scratch, path)
+        except duckdb.IOException as error:
+            raise StoreUnusable(_duckdb_sentence(db, error)) from error
+        except OSError as error:
+            if error.errno in _FULL:
+                raise StoreUnusable(_disk_sentence(db, error)) from error
+            raise
 
 
 def publish(work: Workfile, db: Path) -> None:
@@ -136,13 +142,15 @@ def build_views(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("BEGIN")
     con.execute("DELETE FROM audit_operations")
     con.execute(assets.text(assets.DATA / "audit_operations.sql"), {"file": str(assets.DATA / "audit_operations.csv")})
-    for file in assets.sql_files(assets.VIEWS):
-        select = assets.text(file)
-        name = view_name(file)
-        kind = "TABLE" if "\n-- stored: yes\n" in select else "VIEW"
-        con.execute(f"CREATE OR REPLACE {kind} {name} AS {select}")  # our own file's name, no one else's text
-        _comment(con, kind, name, select)
+    files = {view_name(file): assets.text(file) for file in assets.sql_files(assets.VIEWS)}
+    for name, select in files.items():
+        con.execute(f"CREATE OR REPLACE {_kind(select)} {name} AS {select}")  # our own file's name, no one else's text
+    _comment(con, files)
     con.execute("COMMIT")
+
+
+def _kind(select: str) -> str:
+    return "TABLE" if "\n-- stored: yes\n" in select else "VIEW"
 
 
 def run(con: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, object]) -> duckdb.DuckDBPyConnection:
@@ -156,20 +164,21 @@ def view_name(file: Path) -> str:
     return file.stem.split("_", 1)[1]
 
 
-def _comment(con: duckdb.DuckDBPyConnection, kind: str, name: str, select: str) -> None:
-    """Put a view's header lines into the catalog, where every tool shows them."""
-    header = [line[3:] for line in select.splitlines() if line.startswith("-- ")]
-    con.execute(f"COMMENT ON {kind} {name} IS {_literal(header[0])}")
-    said = dict(line.split(": ", 1) for line in header[1:] if re.match(r"\w+: ", line))
-    for column, comment in (_columns(con, said.get("columns", "")) | said).items():
-        if column in _columns(con, name):
-            con.execute(f'COMMENT ON COLUMN {name}."{column}" IS {_literal(comment)}')
+def _comment(con: duckdb.DuckDBPyConnection, files: Mapping[str, str]) -> None:
+    """Put the views' header lines into the catalog, where every tool shows them.
 
-
-def _columns(con: duckdb.DuckDBPyConnection, name: str) -> dict[str, str]:
-    """Return the columns of a table or view with their comments."""
-    found = con.execute("SELECT column_name, coalesce(comment, '') FROM duckdb_columns() WHERE table_name = ?", [name])
-    return dict(found.fetchall())
+    The first line describes the view, ``name: text`` a column; ``columns: view`` takes over another view's columns.
+    """
+    existing = set(con.execute("SELECT table_name, column_name FROM duckdb_columns()").fetchall())
+    said: dict[str, dict[str, str]] = {}
+    for name, select in files.items():
+        header = [line[3:] for line in select.splitlines() if line.startswith("-- ")]
+        said[name] = dict(line.split(": ", 1) for line in header[1:] if re.match(r"\w+: ", line))
+        said[name] = said.get(said[name].get("columns", ""), {}) | said[name]
+        con.execute(f"COMMENT ON {_kind(select)} {name} IS {_literal(header[0])}")
+        for column, comment in said[name].items():
+            if (name, column) in existing:
+                con.execute(f'COMMENT ON COLUMN {name}."{column}" IS {_literal(comment)}')
 
 
 def _literal(text: str) -> str:
@@ -247,19 +256,22 @@ def disk_faults(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreUnusable(_disk_sentence(path, error)) from error
-    except duckdb.Error as error:
-        if isinstance(error, duckdb.IOException) or "No space left" in str(error):
-            full = "No space left" in str(error) or "not enough space" in str(error).lower()
-            what = "the disk is full: free some space and run again" if full else str(error).splitlines()[0]
-            raise StoreUnusable(f"{path} could not be written: {what}.") from error
-        raise
+    except duckdb.IOException as error:
+        raise StoreUnusable(_duckdb_sentence(path, error)) from error
 
 
 def _disk_sentence(path: Path, error: OSError) -> str:
     where = error.filename or path
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in _FULL:
         return f"{where} could not be written, the disk is full: free some space and run again."
     return f"{where} cannot be used ({error.strerror or error}): check the path and its permissions."
+
+
+def _duckdb_sentence(path: Path, error: duckdb.IOException) -> str:
+    said = str(error).splitlines()[0]
+    if "No space left" in str(error) or "not enough space" in str(error).lower():
+        said = "the disk is full: free some space and run again"
+    return f"{path} could not be written: {said}."
 
 
 def _sync(path: Path) -> None:

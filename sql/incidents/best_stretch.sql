@@ -1,6 +1,6 @@
--- The scope and stretch of hours that explains most of what is not explained yet; no row where nothing pays its price.
+-- The scope and stretch of time that explains most of what is not explained yet; no row where nothing pays its price.
 -- Within a stretch a sign-in of the scope fails with chance p beside whatever else explains it (chance c): a failure is
--- worth ln((c + (1-c)p) / c), a success ln(1-p), and the best stretch is the maximum subarray of these over the hours.
+-- worth ln((c + (1-c)p) / c), a success ln(1-p), and the best stretch is the maximum subarray of these over the slots.
 WITH chance AS (
     SELECT 5e-2 AS p
     UNION ALL SELECT 15e-2
@@ -9,10 +9,10 @@ WITH chance AS (
     UNION ALL SELECT 97e-2
 ),
 failed AS (
-    SELECT v.kind, v."value", v."hour", e.chance, sum(v.weight) AS weight, count(*) AS failures
+    SELECT v.kind, v."value", v.slot, e.chance, sum(v.weight) AS weight, count(*) AS failures
     FROM scan_values AS v
     INNER JOIN scan_explained AS e ON v.failure = e.failure
-    GROUP BY v.kind, v."value", v."hour", e.chance
+    GROUP BY v.kind, v."value", v.slot, e.chance
 ),
 -- only values whose failures would pay the price if no success spoke against them
 worthy AS (
@@ -23,46 +23,46 @@ worthy AS (
     HAVING sum(f.weight / 1e3 * ln(1e0 / f.chance)) > max(r.price) + 15e-1 * ln(1e0 + sum(f.failures))
 ),
 worth AS (
-    SELECT f.kind, f."value", f."hour", c.p, f.weight / 1e3 * ln((f.chance + (1e0 - f.chance) * c.p) / f.chance) AS gain
+    SELECT f.kind, f."value", f.slot, c.p, f.weight / 1e3 * ln((f.chance + (1e0 - f.chance) * c.p) / f.chance) AS gain
     FROM failed AS f
     INNER JOIN worthy AS w ON f.kind = w.kind AND f."value" = w."value"
     CROSS JOIN chance AS c
     UNION ALL
-    SELECT s.kind, s."value", s."hour", c.p, s.weight / 1e3 * ln(1e0 - c.p) AS gain
+    SELECT s.kind, s."value", s.slot, c.p, s.weight / 1e3 * ln(1e0 - c.p) AS gain
     FROM scan_successes AS s
     INNER JOIN worthy AS w ON s.kind = w.kind AND s."value" = w."value"
     CROSS JOIN chance AS c
 ),
-hourly AS (
+slotted AS (
     -- whole thousandths: a sum that no order of adding changes
-    SELECT kind, "value", p, "hour", sum(CAST(floor(1e3 * gain) AS BIGINT)) AS gain
+    SELECT kind, "value", p, slot, sum(CAST(floor(1e3 * gain) AS BIGINT)) AS gain
     FROM worth
-    GROUP BY kind, "value", p, "hour"
+    GROUP BY kind, "value", p, slot
 ),
 summed AS (
     SELECT *, sum(gain) OVER (
-        PARTITION BY kind, "value", p ORDER BY "hour" ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        PARTITION BY kind, "value", p ORDER BY slot ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ) - gain AS before
-    FROM hourly
+    FROM slotted
 ),
 lowest AS (
     SELECT *, min(before) OVER (
-        PARTITION BY kind, "value", p ORDER BY "hour" ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        PARTITION BY kind, "value", p ORDER BY slot ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ) AS lowest_before
     FROM summed
 ),
 best AS (
     SELECT
-        l.kind, l."value", l.p, l."hour" AS to_hour, l.lowest_before,
+        l.kind, l."value", l.p, l.slot AS to_slot, l.lowest_before,
         w.price,
         round((l.before + l.gain - l.lowest_before) / 1e3 - w.price, 3) AS score
     FROM lowest AS l
     INNER JOIN worthy AS w ON l.kind = w.kind AND l."value" = w."value"
-    QUALIFY row_number() OVER (ORDER BY score DESC, l.kind, l."value", l.p DESC, l."hour") = 1
+    QUALIFY row_number() OVER (ORDER BY score DESC, l.kind, l."value", l.p DESC, l.slot) = 1
 )
-SELECT b.kind, b."value", max(l."hour") AS from_hour, b.to_hour, b.p, b.price, b.score
+SELECT b.kind, b."value", max(l.slot) AS from_slot, b.to_slot, b.p, b.price, b.score
 FROM best AS b
 INNER JOIN lowest AS l
-    ON b.kind = l.kind AND b."value" = l."value" AND b.p = l.p AND l."hour" <= b.to_hour AND l.before = b.lowest_before
+    ON b.kind = l.kind AND b."value" = l."value" AND b.p = l.p AND l.slot <= b.to_slot AND l.before = b.lowest_before
 WHERE b.score > 0e0
-GROUP BY b.kind, b."value", b.to_hour, b.p, b.price, b.score
+GROUP BY b.kind, b."value", b.to_slot, b.p, b.price, b.score

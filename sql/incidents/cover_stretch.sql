@@ -2,5 +2,5 @@
 SELECT w.number, v.failure
 FROM scan_windows AS w
 INNER JOIN scan_values AS v
-    ON w.kind = v.kind AND w."value" = v."value" AND v."hour" >= w.from_hour AND v."hour" <= w.to_hour
+    ON w.kind = v.kind AND w."value" = v."value" AND v.slot >= w.from_slot AND v.slot <= w.to_slot
 WHERE w.number = $number

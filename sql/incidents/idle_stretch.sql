@@ -11,7 +11,7 @@ spent AS (
     SELECT w.number, sum(s.weight / 1e3 * ln(1e0 - w.p)) AS cost
     FROM scan_windows AS w
     INNER JOIN scan_successes AS s
-        ON w.kind = s.kind AND w."value" = s."value" AND s."hour" >= w.from_hour AND s."hour" <= w.to_hour
+        ON w.kind = s.kind AND w."value" = s."value" AND s.slot >= w.from_slot AND s.slot <= w.to_slot
     GROUP BY w.number
 )
 SELECT w.number, round(coalesce(m.loss, 0e0) + coalesce(s.cost, 0e0) - w.price, 3) AS score

@@ -6,10 +6,10 @@ WITH covered AS (
     GROUP BY c.failure
 ),
 quiet AS (
-    SELECT CAST(date_trunc('day', f."hour") AS TIMESTAMP) AS "day", count(*) AS covered
+    SELECT f.slot // 96 AS "day", count(*) AS covered
     FROM covered AS c
     INNER JOIN scan_failures AS f ON c.failure = f.failure
-    GROUP BY CAST(date_trunc('day', f."hour") AS TIMESTAMP)
+    GROUP BY f.slot // 96
 ),
 -- the quietest day tells the floor: on the others an incident may hide
 stray AS (

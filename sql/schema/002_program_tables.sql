@@ -61,6 +61,12 @@ CREATE TABLE judged_causes (
     mechanism VARCHAR
 );
 
+-- The incidents that the last finished judgement wrote: what the next calls new, it tells by them. One row at most; none
+-- before the first. It is kept beside found_incidents because an interrupted judgement leaves that one half written.
+CREATE TABLE last_judgement (
+    incident_ids VARCHAR[] NOT NULL
+);
+
 CREATE TABLE import_rejects (
     file VARCHAR NOT NULL,
     line BIGINT NOT NULL,

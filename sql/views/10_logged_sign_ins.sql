@@ -232,8 +232,13 @@ SELECT
     nullif(client_app, '') AS client_app,
     nullif(ip_address, '') AS ip,
     CASE
-        WHEN ip_address LIKE '%.%.%.%' THEN concat(regexp_extract(ip_address, '^([0-9]+[.][0-9]+[.][0-9]+)[.]', 1), '.0/24')
-        WHEN ip_address LIKE '%:%' THEN concat(lower(regexp_extract(ip_address, '^([0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f]*)', 1)), '::/48')
+        WHEN ip_address LIKE '%.%.%.%' THEN concat(regexp_extract(ip_address, '([0-9]+[.][0-9]+[.][0-9]+)[.]', 1), '.0/24')
+        -- one network however its addresses are shortened: groups lose leading zeros, those that :: stands for are 0
+        WHEN ip_address LIKE '%:%' THEN lower(concat(
+            coalesce(nullif(regexp_replace(split_part(split_part(ip_address, '::', 1), ':', 1), '^0+', '', 'g'), ''), '0'), ':',
+            coalesce(nullif(regexp_replace(split_part(split_part(ip_address, '::', 1), ':', 2), '^0+', '', 'g'), ''), '0'), ':',
+            coalesce(nullif(regexp_replace(split_part(split_part(ip_address, '::', 1), ':', 3), '^0+', '', 'g'), ''), '0'), '::/48'
+        ))
     END AS network,
     nullif(asn, '') AS asn,
     nullif(country, '') AS country,

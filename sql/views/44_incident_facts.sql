@@ -19,6 +19,7 @@
 -- unnamed_share: failures whose device is neither logged nor inferred
 -- risky_share: failures that came with a sign-in risk
 -- strange_share: failures from a network and provider where their user never succeeded
+-- lone_share: failures from an address where nobody ever succeeded and three of the incident's users tried
 -- untried_share: failures of an application and client that never once succeeded together
 -- top_device: the commonest device
 -- device_failures: failures that bear it
@@ -60,6 +61,13 @@ at_home AS (
     SELECT DISTINCT f.incident_id, f.sign_in_id, f.workspace_id, f.source_table
     FROM failed AS f
     INNER JOIN succeeded AS s ON f.user_id = s.user_id AND (f.network = s.network OR f.asn = s.asn)
+),
+lone AS (
+    SELECT f.incident_id, f.ip
+    FROM failed AS f
+    WHERE f.ip IS NOT NULL AND NOT EXISTS (SELECT 1 FROM sign_ins AS s WHERE s.ip = f.ip AND s.result_code = '0')
+    GROUP BY f.incident_id, f.ip
+    HAVING count(DISTINCT f.user_id) >= 3
 ),
 worked AS (
     SELECT DISTINCT app_id, client FROM succeeded
@@ -123,18 +131,20 @@ counted AS (
         count(*) FILTER (WHERE f.device_id IS NULL) / count(*) AS unnamed_share,
         count(*) FILTER (WHERE coalesce(f.risk_level, 'none') NOT IN ('none', 'hidden')) / count(*) AS risky_share,
         count(*) FILTER (WHERE h.sign_in_id IS NULL) / count(*) AS strange_share,
+        count(*) FILTER (WHERE l.ip IS NOT NULL) / count(*) AS lone_share,
         count(*) FILTER (WHERE w.app_id IS NULL) / count(*) AS untried_share
     FROM failed AS f
     LEFT JOIN at_home AS h
         ON f.incident_id = h.incident_id AND f.sign_in_id = h.sign_in_id
         AND f.workspace_id = h.workspace_id AND f.source_table = h.source_table
+    LEFT JOIN lone AS l ON f.incident_id = l.incident_id AND f.ip = l.ip
     LEFT JOIN worked AS w ON f.app_id = w.app_id AND f.client = w.client
     GROUP BY f.incident_id
 )
 SELECT
     c.incident_id, c.scope_kind, c.scope_value, c.first_seen_at, c.tenth_at, c.last_seen_at, c.onset, c.failures, c.devices, c.users,
     c.apps, c.networks, c.platforms, c.domains, core.core_hours, c.silent_share, c.unnamed_share, c.risky_share,
-    c.strange_share, c.untried_share,
+    c.strange_share, c.lone_share, c.untried_share,
     t.top_device, coalesce(t.device_failures, 0) AS device_failures, coalesce(t.device_share, 0e0) AS device_share,
     t.top_app, coalesce(t.app_failures, 0) AS app_failures, coalesce(t.app_share, 0e0) AS app_share,
     t.top_user, coalesce(t.user_share, 0e0) AS user_share,

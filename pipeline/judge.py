@@ -1,0 +1,311 @@
+"""Turn incidents and the evidence of the rules into ranked causes with a confidence, and store them.
+
+The judge weighs what rules say and knows no cause but `unexplained`, the honest answer where evidence is thin. How an
+incident is found and what speaks for a cause is SQL; nothing of a single cause may enter here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from pipeline import assets, incidents, rules, store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+CALIBRATION = "not yet calibrated: the weights behind it were set by hand and checked on simulated tenants only"
+
+_UNEXPLAINED = "unexplained"
+# Below this no single cause carries the incident, and naming the best of many would be a guess.
+_FLOOR = 0.3
+_MOST_HYPOTHESES = 5
+_QUIET = timedelta(hours=24)
+_RULE_SECONDS = 60
+_NEXT_STEP = (
+    "Read the evidence for and against each cause, look at one failing device's own sign-in log, and confirm the cause "
+    "once it is known."
+)
+# Views that are stored and read the incidents, in the order they build on each other.
+_EVIDENCE_VIEWS = (
+    "incident_values",
+    "incident_facts",
+    "incident_scope_periods",
+    "incident_controls",
+    "incident_histories",
+    "incident_neighbours",
+    "incident_changes",
+)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How many incidents have which status, and the rules that could not be evaluated, each with the reason."""
+
+    statuses: Mapping[str, int]
+    not_evaluable: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Hypothesis:
+    cause: str
+    log_odds: float
+    confidence: float
+    change_id: str | None
+    change_workspace_id: str | None
+    evidence_for: str
+    evidence_against: str
+    mechanism: str | None
+    title: str
+    next_step: str
+
+
+def judge(
+    con: duckdb.DuckDBPyConnection,
+    pack: Sequence[rules.Rule],
+    since: datetime,
+    until: datetime,
+    values: Mapping[str, rules.Value] | None = None,
+) -> Judgement:
+    """Find the incidents of [since, until), rank their causes and store both in the place of what was stored.
+
+    ``values`` replaces defaults of the rules' parameters. A rule that is refused, fails or takes too long is left out
+    and named in the answer. Opens its own transactions, because a rule that fails would undo the caller's.
+    """
+    found = incidents.find(con, since, until)
+    with _transaction(con):
+        _enter(con, found)
+    heard, left_out = _hear(con, pack, {**(values or {}), "since": since, "until": until})
+    counted = {row[0]: row[1:] for row in con.execute(_sql("counted_incidents")).fetchall()}
+    known = con.execute("SELECT incident_ids FROM last_judgement").fetchall()
+    statuses: Counter[str] = Counter()
+    with _transaction(con):
+        con.execute("DELETE FROM judged_causes")
+        con.execute("DELETE FROM found_incidents")
+        for incident in found:
+            status = _status(incident, known[0][0] if known else None, until)
+            statuses[status] += 1
+            ranked = _ranked(heard.get(incident.incident_id, []))
+            _write(con, incident, status, counted[incident.incident_id], ranked)
+        con.execute("DELETE FROM last_judgement")
+        con.execute("INSERT INTO last_judgement VALUES (?)", [[incident.incident_id for incident in found]])
+    return Judgement(dict(statuses), left_out)
+
+
+def refresh(con: duckdb.DuckDBPyConnection) -> None:
+    """Fill the stored evidence views from the incidents that are stored now."""
+    files = {store.view_name(file): file for file in assets.sql_files(assets.VIEWS)}
+    for name in _EVIDENCE_VIEWS:
+        con.execute(f"DELETE FROM {name}")  # noqa: S608 - one of the names above
+        con.execute(f"INSERT INTO {name} {assets.text(files[name])}")
+
+
+def _enter(con: duckdb.DuckDBPyConnection, found: Sequence[incidents.Incident]) -> None:
+    """Store what was found, with everything that is still to be judged left blank."""
+    con.execute("DELETE FROM incident_failures")
+    con.execute("DELETE FROM found_incidents")
+    keys = [(incident.incident_id, key) for incident in found for key in incident.failures]
+    con.execute(
+        "INSERT INTO incident_failures SELECT unnest($1), unnest($2), unnest($3), unnest($4)",
+        [
+            [incident_id for incident_id, _ in keys],
+            [key.workspace_id for _, key in keys],
+            [key.source_table for _, key in keys],
+            [key.sign_in_id for _, key in keys],
+        ],
+    )
+    for incident in found:
+        _insert(con, incident, {"status": "", "cause": _UNEXPLAINED})
+    refresh(con)
+
+
+def _hear(
+    con: duckdb.DuckDBPyConnection, pack: Sequence[rules.Rule], values: Mapping[str, Any]
+) -> tuple[dict[str, list[tuple[rules.Rule, rules.Evidence]]], dict[str, str]]:
+    """Return what the rules say of each incident, and why those that say nothing could not."""
+    heard: dict[str, list[tuple[rules.Rule, rules.Evidence]]] = {}
+    left_out: dict[str, str] = {}
+    ids: set[str] = set()
+    for rule in pack:
+        name = rule.id if rule.shipped else str(rule.path)
+        reason = _refusal(rule, ids) or rules.not_evaluable(con, rule, values["since"])
+        ids.add(rule.id)
+        if reason is None:
+            try:
+                for said in _within_time(con, rule, values):
+                    heard.setdefault(said.incident_id, []).append((rule, said))
+            except duckdb.InterruptException:
+                reason = f"cut off after {_RULE_SECONDS} seconds"
+            except (duckdb.Error, ValueError, TypeError) as error:
+                reason = f"it failed: {str(error).splitlines()[0]}"
+        if reason is not None:
+            left_out[name] = reason
+    return heard, left_out
+
+
+def _refusal(rule: rules.Rule, ids: set[str]) -> str | None:
+    """Return why a user's rule may not run; our own pack is linted when it is built."""
+    if rule.shipped:
+        return None
+    faults = rules.check(rule.path)
+    if faults:
+        more = f" (and {len(faults) - 1} more faults)" if len(faults) > 1 else ""
+        return f"line {faults[0].line}: {faults[0].message}{more}"
+    return f"id {rule.id} is taken by another rule" if rule.id in ids else None
+
+
+def _within_time(con: duckdb.DuckDBPyConnection, rule: rules.Rule, values: Mapping[str, Any]) -> list[rules.Evidence]:
+    watchdog = threading.Timer(_RULE_SECONDS, con.interrupt)
+    watchdog.start()
+    try:
+        return rules.evidence(con, rule, values)
+    finally:
+        watchdog.cancel()
+
+
+def _status(incident: incidents.Incident, known: Sequence[str] | None, until: datetime) -> str:
+    """Return the status against the run before; ``known`` is None in a first run."""
+    quiet = incident.last_seen_at < until - _QUIET
+    if known is None:
+        return "resolved" if quiet else "new"
+    if incident.incident_id not in known:
+        return "new"
+    return "resolved" if quiet else "ongoing"
+
+
+def _ranked(said: Sequence[tuple[rules.Rule, rules.Evidence]]) -> list[_Hypothesis]:
+    """Return the hypotheses, the likeliest first; of several rules for one cause the strongest speaks for it."""
+    best: dict[str, tuple[rules.Rule, rules.Evidence]] = {}
+    for rule, evidence in sorted(said, key=lambda one: (-one[1].log_odds, one[0].id)):
+        best.setdefault(rule.cause, (rule, evidence))
+    best.pop(_UNEXPLAINED, None)
+    odds = {cause: math.exp(max(-30.0, min(30.0, evidence.log_odds))) for cause, (_, evidence) in best.items()}
+    whole = 1.0 + math.fsum(odds.values())
+    # where even the best is thin, half of every share goes to the honest answer, which then stands first
+    thin = max(odds.values(), default=0.0) / whole < _FLOOR
+    share = {cause: value / whole / (2 if thin else 1) for cause, value in odds.items()}
+    named = [
+        _Hypothesis(
+            cause=cause,
+            log_odds=evidence.log_odds,
+            confidence=share[cause],
+            change_id=evidence.change_id,
+            change_workspace_id=evidence.change_workspace_id,
+            evidence_for=evidence.evidence_for,
+            evidence_against=evidence.evidence_against,
+            mechanism=rule.mechanism,
+            title=rule.title or rule.cause,
+            next_step=rule.remediation or _NEXT_STEP,
+        )
+        for cause, (rule, evidence) in best.items()
+    ]
+    named.sort(key=lambda one: (-one.confidence, -one.log_odds, one.cause))
+    unexplained = _unexplained(1.0 - math.fsum(share.values()), named)
+    return sorted([*named[:_MOST_HYPOTHESES], unexplained], key=lambda one: (-one.confidence, -one.log_odds, one.cause))
+
+
+def _unexplained(confidence: float, named: Sequence[_Hypothesis]) -> _Hypothesis:
+    best = f"the best of {len(named)} causes, {named[0].cause}, reaches {named[0].confidence:.2f}" if named else ""
+    return _Hypothesis(
+        cause=_UNEXPLAINED,
+        log_odds=0.0,
+        confidence=confidence,
+        change_id=None,
+        change_workspace_id=None,
+        evidence_for="No rule speaks of it." if not named else "What no cause accounts for stays here.",
+        evidence_against=f"Of what could be asked, {best}." if named else "",
+        mechanism=None,
+        title="no cause is supported well enough",
+        next_step=_NEXT_STEP,
+    )
+
+
+def _write(
+    con: duckdb.DuckDBPyConnection,
+    incident: incidents.Incident,
+    status: str,
+    counted: Sequence[Any],
+    ranked: Sequence[_Hypothesis],
+) -> None:
+    sign_ins, devices, users, apps, onset, scope_name = counted
+    first = ranked[0]
+    scope = f"{incident.scope_kind}={incident.scope_value}"
+    called = f"{scope} ({scope_name})" if scope_name else scope
+    summary = (
+        f"{len(incident.failures)} device signatures of {called} were refused since {onset} "
+        f"({_many(devices, 'device')}, {_many(users, 'user')}, {_many(apps, 'application')}); "
+        f"likely cause: {first.title} ({first.cause}), confidence {first.confidence:.2f}."
+    )
+    judged = {
+        "status": status,
+        "sign_ins": sign_ins,
+        "devices": devices,
+        "users": users,
+        "apps": apps,
+        "scope": scope,
+        "cause": first.cause,
+        "confidence": round(first.confidence, 4),
+        "change_id": first.change_id,
+        "change_workspace_id": first.change_workspace_id,
+        "summary": summary,
+        "next_step": first.next_step,
+    }
+    _insert(con, incident, judged)
+    for rank, one in enumerate(ranked, start=1):
+        con.execute(
+            "INSERT INTO judged_causes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                incident.incident_id,
+                rank,
+                one.cause,
+                round(one.confidence, 4),
+                one.change_id,
+                one.evidence_for,
+                one.evidence_against,
+                one.mechanism,
+            ],
+        )
+
+
+def _insert(con: duckdb.DuckDBPyConnection, incident: incidents.Incident, judged: Mapping[str, Any]) -> None:
+    row = {
+        "incident_id": incident.incident_id,
+        "first_seen_at": incident.first_seen_at,
+        "last_seen_at": incident.last_seen_at,
+        "failures": len(incident.failures),
+        "scope_kind": incident.scope_kind,
+        "scope_value": incident.scope_value,
+        **dict.fromkeys(("sign_ins", "devices", "users", "apps", "confidence"), 0),
+        **dict.fromkeys(("scope", "summary", "next_step"), ""),
+        **judged,
+    }
+    names = ", ".join(row)
+    marks = ", ".join("?" * len(row))
+    con.execute(f"INSERT INTO found_incidents ({names}) VALUES ({marks})", list(row.values()))  # noqa: S608 - our own column names
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _sql(name: str) -> str:
+    return assets.text(assets.INCIDENTS / f"{name}.sql")
+
+
+@contextlib.contextmanager
+def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    con.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        con.execute("ROLLBACK")
+        raise
+    con.execute("COMMIT")

@@ -1,0 +1,43 @@
+-- id: app_credential_change
+-- title: A key, certificate or secret of the application was changed
+-- cause: app_credential_change
+-- version: 1
+-- status: stable
+-- severity: high
+-- tags: app, change
+-- mechanism: doubtful
+-- requires: table:AuditLogs
+-- params: within=72
+-- references: entra-docs monitoring-health/reference-audit-activities.md
+-- false_positives: A build of the app rolled out at the same time; a change of its configuration within the same hours.
+-- remediation: Compare the application's current keys with what its clients use, roll the change back on one client and watch; a changed app secret is no known reason for a refused device signature.
+WITH strongest AS (
+    SELECT *
+    FROM incident_changes
+    WHERE change_kind IN ('credential', 'certificate', 'key') AND touches = 'app' AND delay_hours <= $within
+    QUALIFY row_number() OVER (PARTITION BY incident_id ORDER BY strength DESC, changed_at DESC, change_id) = 1
+)
+SELECT
+    f.incident_id,
+    -7e0 + 3e0 * f.app_share + 6e0 * coalesce(c.strength, 0e0) + least(1e0, f.devices / 5e0)
+        + 1e0 - least(1e0, 3e0 * coalesce(k.other_apps_rate, 0e0)) - 3e0 * f.strange_share
+        - CASE WHEN h.app_succeeded = 0 THEN 3e0 ELSE 0e0 END - CASE WHEN f.users < 2 THEN 3e0 ELSE 0e0 END AS log_odds,
+    c.change_id,
+    c.change_workspace_id,
+    concat(
+        f.app_failures, ' of ', f.failures, ' failures are on one application, from ', f.devices, ' devices of ', f.users,
+        ' users', CASE WHEN c.told IS NOT NULL THEN concat('; this application: ', c.told) ELSE '' END,
+        CASE WHEN k.other_apps_rate IS NOT NULL THEN concat('; the same devices were refused in ',
+            CAST(floor(1e2 * k.other_apps_rate + 5e-1) AS BIGINT), ' of 100 sign-ins to other applications') ELSE '' END, '.'
+    ) AS evidence_for,
+    concat(
+        CASE WHEN c.change_id IS NULL THEN 'No credential change of this application stands before the onset. ' ELSE '' END,
+        CASE WHEN c.failures_before_it > 0 THEN concat(c.failures_before_it, ' failures came before that change. ') ELSE '' END,
+        CASE WHEN h.app_succeeded = 0 THEN 'The application has never once succeeded. ' ELSE '' END,
+        'An application''s credential does not sign a device''s token: how it could break one is doubtful.'
+    ) AS evidence_against
+FROM incident_facts AS f
+INNER JOIN incident_controls AS k ON f.incident_id = k.incident_id
+INNER JOIN incident_histories AS h ON f.incident_id = h.incident_id
+LEFT JOIN strongest AS c ON f.incident_id = c.incident_id
+WHERE f.app_share >= 5e-1

@@ -1,0 +1,44 @@
+-- id: client_version_regression
+-- title: A broker, library, browser or system build signs wrongly
+-- cause: client_version_regression
+-- version: 1
+-- status: stable
+-- severity: high
+-- tags: client
+-- mechanism: direct
+-- params: fresh=24
+-- references: android-common and objc-common changelogs
+-- false_positives: A build that only people behind one proxy use.
+-- remediation: Hold the roll-out of this build, put one device back to the build before and see whether it signs in again; report the build to its maker.
+SELECT
+    f.incident_id,
+    -6e0 + 4e0 * f.client_share
+        * coalesce(greatest(0e0, (f.client_share - k.usual_client_share) / nullif(1e0 - k.usual_client_share, 0e0)), 0e0)
+        + 2e0 * (1e0 - least(1e0, 3e0 * coalesce(k.other_builds_rate, 3e-1)))
+        + least(1e0, f.devices / 4e0) + least(1e0, f.apps / 4e0)
+        + coalesce(h.switched_devices / nullif(h.build_devices, 0), 0e0)
+        + CASE WHEN f.scope_kind IN ('client', 'os') THEN 1e0 ELSE 0e0 END
+        + CASE WHEN h.build_first_seen_at > h.record_from + INTERVAL '48 hours' THEN 1e0 ELSE 0e0 END
+        - 4e0 * f.strange_share - CASE WHEN f.devices < 3 THEN 4e0 ELSE 0e0 END
+        - CASE WHEN f.apps = 1 THEN 2e0 ELSE 0e0 END AS log_odds,
+    CAST(NULL AS VARCHAR) AS change_id,
+    CAST(NULL AS VARCHAR) AS change_workspace_id,
+    concat(
+        f.client_failures, ' of ', f.failures, ' failures come from the build ', f.top_client, ', on ', f.devices,
+        ' devices and ', f.apps, ' applications; ', h.switched_devices, ' of its ', h.build_devices,
+        ' devices here succeeded with another build',
+        CASE WHEN date_diff('second', date_trunc('second', h.build_first_seen_at), date_trunc('second', f.first_seen_at)) < 3600 * $fresh
+            THEN '; the build first appeared within a day of the onset' ELSE '' END, '.'
+    ) AS evidence_for,
+    concat(
+        coalesce(
+            CAST(CAST(floor(1e2 * k.other_builds_rate + 5e-1) AS BIGINT) AS VARCHAR)
+                || ' of 100 sign-ins of other builds of the platform were refused then. ',
+            'No other build of the platform signed in then to compare with. '
+        ),
+        CASE WHEN f.devices < 3 THEN 'It is seen on fewer than three devices.' ELSE 'A roll-out is not on record here.' END
+    ) AS evidence_against
+FROM incident_facts AS f
+INNER JOIN incident_controls AS k ON f.incident_id = k.incident_id
+INNER JOIN incident_histories AS h ON f.incident_id = h.incident_id
+WHERE f.client_share >= 6e-1

@@ -1,0 +1,39 @@
+-- id: device_reregistered
+-- title: The device's registration was replaced while the client kept its old key
+-- cause: device_reregistered
+-- version: 1
+-- status: stable
+-- severity: medium
+-- tags: device, change
+-- mechanism: indirect
+-- requires: table:AuditLogs
+-- params: within=96
+-- references: entra-docs devices/faq.yml; AADSTS700003
+-- false_positives: A repair by re-registration after the key was lost; then the failures began before the change.
+-- remediation: Remove the old account or device entry on the device and register it once more (Windows: dsregcmd /leave, then join; phones: Authenticator, Device registration).
+WITH strongest AS (
+    SELECT *
+    FROM incident_changes
+    WHERE change_kind = 'device_registration' AND touches = 'device' AND delay_hours <= $within
+    QUALIFY row_number() OVER (PARTITION BY incident_id ORDER BY strength DESC, changed_at DESC, change_id) = 1
+)
+SELECT
+    f.incident_id,
+    -6e0 + 3e0 * f.device_share + 6e0 * coalesce(c.strength, 0e0) + 1e0 - coalesce(h.device_good_share, 0e0)
+        - 2e0 * coalesce(h.new_users / nullif(h.device_users, 0), 0e0)
+        - CASE WHEN h.device_succeeded_before = 0 THEN 1e0 ELSE 0e0 END AS log_odds,
+    c.change_id,
+    c.change_workspace_id,
+    concat(
+        f.device_failures, ' of ', f.failures, ' failures are on one device, over ', f.apps, ' applications',
+        coalesce('; this device: ' || c.told, ''), '.'
+    ) AS evidence_for,
+    concat(
+        CASE WHEN c.change_id IS NULL THEN 'No registration change of this device stands before the onset. ' ELSE '' END,
+        CASE WHEN c.failures_before_it > 0 THEN concat(c.failures_before_it, ' failures came before that change. ') ELSE '' END,
+        'It succeeded ', h.device_succeeded_during, ' times between first and last failure.'
+    ) AS evidence_against
+FROM incident_facts AS f
+INNER JOIN incident_histories AS h ON f.incident_id = h.incident_id
+LEFT JOIN strongest AS c ON f.incident_id = c.incident_id
+WHERE f.device_share >= 5e-1

@@ -1,0 +1,43 @@
+-- id: federation_change
+-- title: A domain's federation settings or signing certificate were changed
+-- cause: federation_change
+-- version: 1
+-- status: stable
+-- severity: high
+-- tags: federation, change
+-- mechanism: doubtful
+-- requires: table:AuditLogs
+-- params: within=72
+-- references: AADSTS5000811; Set federation settings on domain
+-- false_positives: A network or a policy that only people of this domain use.
+-- remediation: Compare the domain's federation settings and token-signing certificate with the identity provider's, and set them right or back.
+WITH strongest AS (
+    SELECT *
+    FROM incident_changes
+    WHERE change_kind = 'federation' AND touches = 'domain' AND delay_hours <= $within
+    QUALIFY row_number() OVER (PARTITION BY incident_id ORDER BY strength DESC, changed_at DESC, change_id) = 1
+)
+SELECT
+    f.incident_id,
+    -7e0 + 6e0 * coalesce(c.strength, 0e0) + least(1e0, f.users / 5e0) + least(1e0, f.apps / 4e0)
+        + 2e0 * greatest(
+            0e0, coalesce((f.domain_share - k.usual_domain_share) / nullif(1e0 - k.usual_domain_share, 0e0), 0e0))
+        + CASE WHEN f.scope_kind = 'domain' THEN 1e0 ELSE 0e0 END
+        - least(1e0, 5e0 * coalesce(k.other_domains_rate, 0e0)) - CASE WHEN f.users < 2 THEN 3e0 ELSE 0e0 END AS log_odds,
+    c.change_id,
+    c.change_workspace_id,
+    concat(
+        f.domain_failures, ' of ', f.failures, ' failures are of users of ', f.top_domain, ', over ', f.apps,
+        ' applications and ', f.devices, ' devices', coalesce('; this domain: ' || c.told, ''), '.'
+    ) AS evidence_for,
+    concat(
+        CASE WHEN c.change_id IS NULL THEN 'No federation change of this domain stands before the onset. ' ELSE '' END,
+        CASE WHEN c.failures_before_it > 0 THEN concat(c.failures_before_it, ' failures came before that change. ') ELSE '' END,
+        coalesce(
+            CAST(CAST(floor(1e2 * k.other_domains_rate + 5e-1) AS BIGINT) AS VARCHAR) || ' of 100 sign-ins of other domains were refused then. ', ''),
+        'Federation has signature errors of its own; that it spoils a device''s signature is doubtful.'
+    ) AS evidence_against
+FROM incident_facts AS f
+INNER JOIN incident_controls AS k ON f.incident_id = k.incident_id
+LEFT JOIN strongest AS c ON f.incident_id = c.incident_id
+WHERE f.domain_share >= 8e-1

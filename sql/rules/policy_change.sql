@@ -1,0 +1,43 @@
+-- id: policy_change
+-- title: A conditional access or authentication policy began to demand device authentication
+-- cause: policy_change
+-- version: 1
+-- status: stable
+-- severity: high
+-- tags: policy, change
+-- mechanism: indirect
+-- requires: table:AuditLogs
+-- params: within=72
+-- references: entra-docs monitoring-health/reference-audit-activities.md
+-- false_positives: A build or a network that broke shortly after an unrelated policy change.
+-- remediation: Set the policy to report-only for one of the users and see whether the failures end; then find why these devices cannot prove themselves.
+WITH strongest AS (
+    SELECT *
+    FROM incident_changes
+    WHERE change_kind = 'policy' AND touches = 'policy' AND delay_hours <= $within
+    QUALIFY row_number() OVER (PARTITION BY incident_id ORDER BY strength DESC, changed_at DESC, change_id) = 1
+)
+SELECT
+    f.incident_id,
+    -6e0 + 6e0 * coalesce(c.strength, 0e0) + least(1e0, f.users / 8e0) + least(1e0, f.apps / 4e0)
+        + CASE WHEN f.scope_kind IN ('policy', 'platform', 'os') THEN 2e0 ELSE 0e0 END
+        + 1e0 - least(1e0, 10e0 * coalesce(k.outside_rate, 0e0))
+        - 3e0 * f.strange_share - CASE WHEN f.users < 3 THEN 3e0 ELSE 0e0 END AS log_odds,
+    c.change_id,
+    c.change_workspace_id,
+    concat(
+        f.users, ' users and ', f.apps, ' applications of ', f.scope_kind, ' ', f.scope_value, ' fail since ', f.onset,
+        CASE WHEN c.touched_share IS NOT NULL THEN concat('; ', CAST(floor(1e2 * c.touched_share + 5e-1) AS BIGINT),
+            ' of 100 failures list the policy of ', c.told) ELSE coalesce('; ' || c.told, '') END, '.'
+    ) AS evidence_for,
+    concat(
+        CASE WHEN c.change_id IS NULL THEN 'No change of a policy that these failures list stands before the onset. ' ELSE '' END,
+        CASE WHEN c.change_id IS NOT NULL AND c.touched_share IS NULL
+            THEN 'The failures list no policy: whom the change touches could not be seen. ' ELSE '' END,
+        CASE WHEN c.failures_before_it > 0 THEN concat(c.failures_before_it, ' failures came before that change. ') ELSE '' END,
+        'A policy asks for a signature, it does not spoil one.'
+    ) AS evidence_against
+FROM incident_facts AS f
+INNER JOIN incident_controls AS k ON f.incident_id = k.incident_id
+LEFT JOIN strongest AS c ON f.incident_id = c.incident_id
+WHERE f.users >= 2

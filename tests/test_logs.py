@@ -1,0 +1,157 @@
+"""One question to the query service, over HTTP with the unchanged Azure client: an answer, or a refusal by its kind."""
+
+from __future__ import annotations
+
+import socket
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+import trustme
+
+from pipeline.logs import Answer, Kind, LogAnalytics, Refusal, frame_of
+from pipeline.sandbox.faults import Fault
+from pipeline.sandbox.rows import Limits
+from pipeline.sandbox.tenant import Tenant, simulate
+from pipeline.sandbox.workspace import serve
+from pipeline.settings import source
+from pipeline.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+WORKSPACE = "00000000-1111-2222-3333-444444444444"
+UNTIL = datetime(2026, 11, 8)
+WEEK = Window(datetime(2026, 11, 1), UNTIL)
+ARRIVAL = Window(datetime(2026, 11, 1), datetime(2026, 11, 11))
+
+
+@pytest.fixture(scope="module")
+def tenant() -> Tenant:
+    return simulate(3, until=UNTIL, days=7, users=30, causes=("device_reregistered",))
+
+
+@pytest.fixture
+def ask(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer | Refusal]:
+    def asking(
+        table: str = "SigninLogs",
+        faults: Sequence[Fault] = (),
+        limits: Limits | None = None,
+        tables: dict[str, pl.DataFrame] | None = None,
+        workspace_id: str = WORKSPACE,
+        environment: dict[str, str] | None = None,
+    ) -> Answer | Refusal:
+        served = {WORKSPACE: tenant.tables if tables is None else tables}
+        with serve(served, faults=faults, limits=limits) as workspace:
+            for name, value in (workspace.environment | (environment or {})).items():
+                monkeypatch.setenv(name, value)
+            with LogAnalytics(source([workspace_id], workspace.url, "public")) as service:
+                return service.ask(workspace_id, table, ARRIVAL, WEEK)
+
+    return asking
+
+
+def refusal(reply: Answer | Refusal) -> Refusal:
+    assert isinstance(reply, Refusal)
+    return reply
+
+
+def test_an_answer_holds_every_delivery_of_the_window(ask: Callable[..., Answer], tenant: Tenant) -> None:
+    page = ask("AADNonInteractiveUserSignInLogs").page
+    assert page is not None
+    source_rows = tenant.tables["AADNonInteractiveUserSignInLogs"].filter(
+        pl.col("CreatedDateTime").is_between(WEEK.start, WEEK.end, closed="left"),
+        pl.col("ingestion_time") < ARRIVAL.end,
+    )
+    assert sorted(page.frame["Id"]) == sorted(source_rows["Id"])
+
+
+def test_cells_are_text_whatever_the_answer_held() -> None:
+    frame = frame_of([{"name": "a"}, {"name": "b"}], [["x", {"k": [1]}], [None, True], ["", 50099]])
+    assert frame.rows() == [("x", '{"k":[1]}'), (None, "true"), ("", "50099")]
+
+
+def test_a_table_that_the_workspace_lacks_is_absent(ask: Callable[..., Refusal], tenant: Tenant) -> None:
+    reply = refusal(ask("ADFSSignInLogs", tables={"SigninLogs": tenant.tables["SigninLogs"]}))
+    assert (reply.kind, reply.reason) == (Kind.ABSENT, "the workspace has no table ADFSSignInLogs")
+
+
+def test_a_missing_column_is_a_mistake_and_not_an_absent_table(ask: Callable[..., Refusal], tenant: Tenant) -> None:
+    reply = refusal(ask(tables={"SigninLogs": tenant.tables["SigninLogs"].drop("UserAgent")}))
+    assert reply.kind is Kind.MISTAKEN
+    assert "UserAgent" in reply.reason
+
+
+def test_an_answer_cut_at_a_limit_is_too_large_and_no_answer(ask: Callable[..., Refusal]) -> None:
+    assert refusal(ask(limits=Limits(rows=10))).kind is Kind.TOO_LARGE
+    assert refusal(ask(limits=Limits(body_bytes=10_000))).kind is Kind.TOO_LARGE
+
+
+def test_a_partial_answer_for_another_reason_is_told_apart(ask: Callable[..., Refusal]) -> None:
+    assert refusal(ask(faults=[Fault("partial_error")])).kind is Kind.PARTIAL
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Fault("answer_status", status=500), Kind.BUSY),
+        (Fault("answer_status", status=502), Kind.BUSY),
+        (Fault("answer_status", status=503), Kind.BUSY),
+        (Fault("answer_status", status=504), Kind.TOO_LARGE),
+        (Fault("answer_status", status=401), Kind.UNSIGNED),
+        (Fault("answer_status", status=403), Kind.FORBIDDEN),
+        (Fault("cut_body"), Kind.BROKEN),
+        (Fault("cut_body_unannounced"), Kind.BROKEN),
+        (Fault("malformed_json"), Kind.BROKEN),
+        (Fault("reset_in_body"), Kind.BROKEN),
+    ],
+    ids=lambda value: f"{value.kind}-{value.status}" if isinstance(value, Fault) else "",
+)
+def test_a_fault_has_its_kind(ask: Callable[..., Refusal], fault: Fault, kind: Kind) -> None:
+    assert refusal(ask(faults=[fault] * 2)).kind is kind
+
+
+def test_a_throttled_question_says_how_long_to_wait(ask: Callable[..., Refusal]) -> None:
+    reply = refusal(ask(faults=[Fault("answer_status", status=429, retry_after=7)]))
+    assert (reply.kind, reply.retry_after) == (Kind.BUSY, 7.0)
+
+
+@pytest.mark.parametrize("kind", ["no_content", "empty_body"])
+def test_an_empty_answer_is_an_answer_without_records(ask: Callable[..., Answer], kind: str) -> None:
+    assert ask(faults=[Fault(kind)]) == Answer(None)  # type: ignore[arg-type]  # one of the fault's literals
+
+
+def test_an_unknown_workspace_is_told_apart(ask: Callable[..., Refusal]) -> None:
+    other = "99999999-1111-2222-3333-444444444444"
+    assert refusal(ask(workspace_id=other)).kind is Kind.NO_WORKSPACE
+
+
+def test_no_credential_is_told_with_a_remedy(ask: Callable[..., Refusal]) -> None:
+    reply = refusal(ask(environment={"IDENTITY_HEADER": "wrong"}))
+    assert reply.kind is Kind.UNSIGNED
+    assert "az login" in reply.reason
+
+
+def test_a_service_that_is_not_there_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:  # bound, and not listening: nobody answers there
+        taken.bind(("127.0.0.1", 0))
+        with serve({}) as identity:
+            for name, value in identity.environment.items():
+                monkeypatch.setenv(name, value)
+            with LogAnalytics(source([WORKSPACE], f"http://127.0.0.1:{taken.getsockname()[1]}", "public")) as service:
+                reply = refusal(service.ask(WORKSPACE, "SigninLogs", ARRIVAL, WEEK))
+    assert reply.kind is Kind.UNREACHABLE
+
+
+def test_an_untrusted_certificate_is_named_with_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = tmp_path / "server.pem"
+    trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
+    with serve({}) as identity, serve({}, certificate=certificate) as workspace:
+        for name, value in identity.environment.items():
+            monkeypatch.setenv(name, value)
+        with LogAnalytics(source([WORKSPACE], workspace.url, "public")) as service:
+            reply = refusal(service.ask(WORKSPACE, "SigninLogs", ARRIVAL, WEEK))
+    assert reply.kind is Kind.UNTRUSTED
+    assert "REQUESTS_CA_BUNDLE" in reply.reason
