@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline import judge, land, report, store, story
+from pipeline.errors import UsageError
 from pipeline.pages import Reject
 from pipeline.window import Window
 
@@ -88,9 +89,13 @@ def analyze(db: Path, span: Span, rules: Sequence[Rule]) -> Analysis:
 def write_report(db: Path, span: Span | None, out: Path) -> Story:
     """Write the report folder from the published file, over the last run's window unless one is given."""
     with store.reading(db) as con:
-        last = con.execute("SELECT run_id, since, until FROM runs ORDER BY started_at DESC, run_id LIMIT 1").fetchall()
-        run_id = last[0][0] if last else ""
-        window = span.window if span or not last else Window(*last[0][1:])
+        last = con.execute("SELECT since, until, run_id FROM runs ORDER BY started_at DESC, run_id LIMIT 1").fetchall()
+        if span is None and not last:
+            raise UsageError(
+                f"{db} was never analyzed: run `signin-triage analyze` first, or give --since and --until."
+            )
+        window = span.window if span else Window(*last[0][:2])
+        run_id = last[0][2] if last else ""
         with report.staged(con, window, out):
             return story.tell(con, window, run_id)
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from pipeline.window import Window
 
-_MOST_INCIDENTS = 12
-_MOST_UNSEEN = 8
+_MOST_INCIDENTS = 6
+_MOST_UNSEEN = 4
 _STATUSES = ("new", "ongoing", "resolved")
 
 
@@ -68,9 +68,10 @@ def tell(con: duckdb.DuckDBPyConnection, window: Window, run_id: str) -> Story:
     lines = [text, ""]
     if not failures:
         lines.append(_quiet(sign_ins, bool(asked), bool(holes)))
-    lines += [_incident_line(row) for row in incidents[:_MOST_INCIDENTS]]
+    for row in _largest(incidents):
+        lines += _incident_lines(row)
     if len(incidents) > _MOST_INCIDENTS:
-        lines.append(f"  and {len(incidents) - _MOST_INCIDENTS} more in incidents.csv")
+        lines.append(f"and {len(incidents) - _MOST_INCIDENTS} smaller ones in incidents.csv")
     strays = failures - sum(row[4] for row in incidents)
     if failures and strays > 0:
         lines.append(f"{_count(strays, 'refused signature')} belong to no incident.")
@@ -102,6 +103,11 @@ def _rows(con: duckdb.DuckDBPyConnection, report: str, values: dict[str, Any]) -
     return run(con, assets.text(assets.REPORTS / f"{report}.sql"), values).fetchall()
 
 
+def _largest(incidents: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return the incidents that the story has room for, those still going on first, then by failures."""
+    return sorted(incidents, key=lambda row: (row[1] == "resolved", -row[4], row[0]))[:_MOST_INCIDENTS]
+
+
 def _quiet(sign_ins: int, asked: bool, holes: bool) -> str:
     if not sign_ins:
         return "No sign-in of this window has landed, so nothing can be said of it: look at window and coverage."
@@ -111,31 +117,16 @@ def _quiet(sign_ins: int, asked: bool, holes: bool) -> str:
     return f"No device signature was refused: {sign_ins:,} sign-ins were seen{whole}."
 
 
-def _incident_line(row: tuple[Any, ...]) -> str:
-    (
-        _,
-        status,
-        first,
-        last,
-        failures,
-        _,
-        devices,
-        users,
-        _,
-        scope,
-        cause,
-        confidence,
-        _,
-        changed_at,
-        change,
-        changed_by,
-        *_,
-    ) = row
-    blamed = f"; after {change} by {changed_by or 'unknown'} at {changed_at:%m-%d %H:%M}" if changed_at else ""
-    return (
-        f"  {status:<8} {first:%m-%d %H:%M} to {last:%m-%d %H:%M}  {failures:,} failures, {_count(devices, 'device')}, "
-        f"{_count(users, 'user')}  {scope}: {cause} ({confidence:.2f}){blamed}"
-    )
+def _incident_lines(row: tuple[Any, ...]) -> list[str]:
+    incident_id, status, first, last = row[:4]
+    changed_at, change, changed_by, summary = row[13:17]
+    lines = [
+        f"{status:<9} {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC, incident {incident_id}",
+        f"    {summary}",
+    ]
+    if changed_at:
+        lines.append(f"    After {change} by {changed_by or 'an unknown hand'} at {changed_at:%Y-%m-%d %H:%M} UTC.")
+    return lines
 
 
 def _unseen_lines(unseen: list[tuple[Any, ...]]) -> list[str]:

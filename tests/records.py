@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import polars as pl
 
 from pipeline.pages import Page
+from pipeline.window import Window
+
+if TYPE_CHECKING:
+    import duckdb
 
 MORNING = datetime(2026, 10, 14, 8)
 DAY = timedelta(days=1)
+WINDOW = Window(MORNING - DAY, MORNING + 2 * DAY)
 
 
 def sign_in(**cells: Any) -> dict[str, Any]:
@@ -80,3 +85,26 @@ def _text(value: Any) -> str | None:
     if isinstance(value, datetime):
         return f"{value.isoformat()}Z"
     return orjson.dumps(value).decode()
+
+
+def add_incident(con: duckdb.DuckDBPyConnection, incident_id: str, **cells: Any) -> None:
+    """Enter an incident as the judge would, with cells replaced."""
+    row = {
+        "incident_id": incident_id,
+        "status": "new",
+        "first_seen_at": MORNING,
+        "last_seen_at": MORNING + timedelta(hours=1),
+        "failures": 1,
+        "sign_ins": 1,
+        "devices": 1,
+        "users": 1,
+        "apps": 1,
+        "scope_kind": "device",
+        "scope_value": "d1",
+        "scope": "device=d1",
+        "cause": "unexplained",
+        "confidence": 0.5,
+        "summary": "One device fails.",
+        "next_step": "Look at it.",
+    } | cells
+    con.execute(f"INSERT INTO found_incidents ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", [*row.values()])

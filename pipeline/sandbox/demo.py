@@ -1,14 +1,16 @@
 """The whole job against a simulated tenant: a local workspace serves it, the real client pulls it, the rules run.
 
-What is simulated ends at the socket. No answer is prepared here: the report shows what the rules made of the logs, and the
-truth that the simulator knows is printed beside it.
+What is simulated ends at the socket. No answer is prepared here: the report shows what the rules made of the logs, and
+the truth that the simulator knows is printed beside it.
 """
 
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+import polars as pl
 
 from pipeline import rules, runs
 from pipeline.errors import UsageError
@@ -25,8 +27,10 @@ if TYPE_CHECKING:
     from pipeline.sandbox.tenant import Tenant
 
 WORKSPACE = "5ad0c0de-0000-4000-8000-000000000000"
-# Fixed, so that the demo shows the same night whenever it is run.
-UNTIL = datetime(2026, 11, 16)
+# Fixed, so that the demo shows the same night whenever it is run; four days before the simulated logs end, so that some
+# of it is over and some is going on.
+NIGHT = datetime(2026, 11, 12)
+LOGS_END = NIGHT + timedelta(days=4)
 
 
 def run(out: Path, seed: int, watch: Callable[[Progress], None]) -> tuple[Analysis, list[str]]:
@@ -36,7 +40,7 @@ def run(out: Path, seed: int, watch: Callable[[Progress], None]) -> tuple[Analys
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out {out} is a file: name a folder.")
-    tenant = simulate(seed, until=UNTIL)
+    tenant = simulate(seed, until=LOGS_END)
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
     db = (out / "signins.duckdb").resolve()
     db.unlink(missing_ok=True)  # the demo begins anew each time
@@ -51,12 +55,22 @@ def run(out: Path, seed: int, watch: Callable[[Progress], None]) -> tuple[Analys
 
 
 def _window() -> Span:
-    return span(None, UNTIL.isoformat(), None, UNTIL)
+    return span("10d", NIGHT.isoformat(), None, NIGHT)
 
 
 def _truth(tenant: Tenant) -> list[str]:
     """Say what the simulator did, for the reader to hold against the report."""
-    incidents = sorted(tenant.labels.incidents, key=lambda incident: incident.cause)
-    lines = ["", "What the simulated tenant really held:"]
-    lines += [f"  {incident.cause}: {len(incident.failures)} failures, {incident.scope}" for incident in incidents]
-    return [*lines, f"  {len(tenant.labels.noise)} stray failures", ""]
+    happened = {
+        identity
+        for frame in tenant.tables.values()
+        if "CreatedDateTime" in frame.columns
+        for identity in frame.filter(pl.col("CreatedDateTime") < NIGHT)["Id"]
+    }
+    lines = ["", "What the simulated tenant really held until that night:"]
+    for incident in sorted(tenant.labels.incidents, key=lambda incident: incident.started_at):
+        failures = len(happened & set(incident.failures))
+        if failures:
+            lines.append(
+                f"  {incident.started_at:%m-%d %H:%M}  {failures} failures, {incident.scope}: {incident.cause}"
+            )
+    return [*lines, f"  {len(happened & set(tenant.labels.noise))} stray failures", ""]

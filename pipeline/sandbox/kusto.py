@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import tempfile
+from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,6 @@ from pipeline.sandbox import columns, rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from pipeline.sandbox.rows import Answer, Limits
 
@@ -34,6 +35,8 @@ _TOKEN = re.compile(
       | (?P<word> (?<![\w.])[A-Za-z_]\w*(?!\w)(?!\s*\())""",
     re.VERBOSE | re.DOTALL,
 )
+_MOMENT = re.compile(r"\bdatetime\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z)\)")
+_FIRST_MARK = datetime(2000, 1, 1)
 _NO_TABLE = re.compile(r"Table with name (.+?) does not exist")
 _NO_COLUMN = re.compile(r'(?:[Cc]olumn (?:named? )?|Alias with name ")"(.+?)"')
 _NO_FUNCTION = re.compile(r"Function with name (.+?) does not exist")
@@ -89,11 +92,11 @@ class Database:
             for name in self.tables:
                 cursor.execute(_view(name, "TimeGenerated" in schema[name], window, asks_for_ingestion))
             try:
-                sql = duckdb_kql.to_sql(_with_hidden_column(kql), schema=schema, allow_write=False)
-                described = cursor.execute(f"DESCRIBE {sql}", sql.parameters).fetchall()
+                sql, moments = _translated(_with_hidden_column(kql), schema)
+                described = cursor.execute(f"DESCRIBE {sql}", moments).fetchall()
                 shown = [(name, kind) for name, kind, *_ in described if name != HIDDEN]
                 # The SQL is duckdb_kql's, whose literals are escaped; the names were quoted by us.
-                cursor.execute(f"SELECT {rows.as_json(shown)} FROM ({sql}) LIMIT {limits.rows + 1}", sql.parameters)  # noqa: S608
+                cursor.execute(f"SELECT {rows.as_json(shown)} FROM ({sql}) LIMIT {limits.rows + 1}", moments)  # noqa: S608
                 return rows.collect(cursor, shown, limits)
             except (duckdb_kql.KqlError, duckdb.Error) as error:
                 raise self._as_kusto_says(error, kql) from error
@@ -129,6 +132,31 @@ class Database:
         if isinstance(error, duckdb.BinderException) and (found := _NO_COLUMN.search(text)):
             return _unknown_column(found[1], kql)
         return QueryError("SEM0001", f"The local workspace cannot run this query: {text.splitlines()[0]}")
+
+
+def _translated(kql: str, schema: Mapping[str, list[str]]) -> tuple[str, dict[str, datetime]]:
+    """Return the SQL of a query, and the values of the moments that it names.
+
+    Translating is what a question costs here, and the questions of a night differ in their moments alone: those become
+    parameters, so that each shape of question is translated once.
+    """
+    moments = [datetime.fromisoformat(text).replace(tzinfo=None) for text in _MOMENT.findall(kql)]
+    numbers = iter(range(len(moments)))
+    shape = _MOMENT.sub(lambda _: f"_moment{next(numbers)}", kql)
+    sql, slots = _shaped(shape, len(moments), tuple((table, *columns) for table, columns in sorted(schema.items())))
+    return sql, {slot: moments[number] for slot, number in slots.items()}
+
+
+@lru_cache(maxsize=64)
+def _shaped(shape: str, moments: int, schema: tuple[tuple[str, ...], ...]) -> tuple[str, dict[str, int]]:
+    """Translate a query whose moments are parameters; return its SQL and which moment belongs in which of its slots."""
+    names = [f"_moment{number}" for number in range(moments)]
+    declared = f"declare query_parameters({', '.join(f'{name}:datetime' for name in names)});\n" if names else ""
+    marks = {name: _FIRST_MARK + timedelta(days=number) for number, name in enumerate(names)}
+    sql = duckdb_kql.to_sql(
+        declared + shape, schema={table: columns for table, *columns in schema}, parameters=marks, allow_write=False
+    )
+    return str(sql), {slot: (mark - _FIRST_MARK).days for slot, mark in sql.parameters.items()}
 
 
 def words(kql: str) -> set[str]:

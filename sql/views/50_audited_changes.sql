@@ -212,14 +212,32 @@ numbered AS (
 ranked AS (
     SELECT
         *,
-        row_number() OVER (PARTITION BY workspace_id, bundle, change_number ORDER BY changed_at, record_id) AS position
+        row_number() OVER (PARTITION BY workspace_id, bundle, change_number ORDER BY changed_at, record_id) AS position,
+        row_number() OVER (
+            PARTITION BY workspace_id, bundle, change_number
+            ORDER BY
+                CASE
+                    WHEN operation = 'Register device' THEN 1
+                    WHEN operation = 'Add device' THEN 2
+                    WHEN operation = 'Unregister device' THEN 3
+                    WHEN change_kind = 'credential' THEN 4
+                    WHEN operation IN ('Add registered owner to device', 'Add registered users to device') THEN 6
+                    ELSE 5
+                END,
+                changed_at,
+                record_id
+        ) AS telling
     FROM numbered
 )
 SELECT
     max(record_id) FILTER (WHERE position = 1) AS change_id,
     workspace_id,
     min(changed_at) AS changed_at,
-    array_to_string(list_sort(array_agg(DISTINCT operation)), ', ') AS change,
+    -- the operation that tells most, and how many records stand behind it
+    concat(
+        max(operation) FILTER (WHERE telling = 1),
+        CASE WHEN count(*) > 1 THEN concat(' (', count(*), ' audit records)') ELSE '' END
+    ) AS change,
     CASE
         WHEN bool_or(change_kind = 'device_registration') THEN 'device_registration'
         WHEN bool_or(change_kind = 'credential') THEN 'credential'

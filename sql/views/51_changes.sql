@@ -2,7 +2,7 @@
 -- change_id: Id of the AuditLogs record; of several records the earliest
 -- workspace_id: the Log Analytics workspace it was read from
 -- changed_at: when it happened (ActivityDateTime), UTC
--- change: the operation, or the operations, as the audit log names them
+-- change: the operation as the audit log names it, hyphens for dashes; of several the one that tells most
 -- change_kind: credential, app_config, device_registration, device_state, policy, federation, certificate, key, user_auth_method; other where the operation changes no key and no configuration
 -- target_type: Device, Application, Policy, User, or as the log names it
 -- target_id: the id by which sign-ins know the target (device id, application id, policy id, user id), else its object id
