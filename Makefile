@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test lint check wheel clean
+.PHONY: setup demo test lint check docs wheel clean
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
@@ -25,6 +25,9 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 check: lint test
+
+docs: $(READY)
+	$(BIN)/typer pipeline.cli utils docs --name signin-triage --title "Commands" --output docs/reference.md
 
 wheel: $(READY)
 	$(BIN)/python -m build --no-isolation --wheel

@@ -36,21 +36,34 @@ class Format(StrEnum):
 INCOMPLETE = 1
 _PREFIX = "SIGNIN_TRIAGE_"
 
-Db = Annotated[Path, typer.Option("--db", envvar=f"{_PREFIX}DB", help="The published DuckDB file.")]
+Db = Annotated[Path, typer.Option("--db", metavar="FILE", envvar=f"{_PREFIX}DB", help="The published DuckDB file.")]
 Workspaces = Annotated[
     list[str] | None,
-    typer.Option("--workspace", envvar=f"{_PREFIX}WORKSPACE", help="Workspace ID (a GUID) to read; repeatable."),
+    typer.Option(
+        "--workspace", metavar="ID", envvar=f"{_PREFIX}WORKSPACE", help="Workspace ID (a GUID) to read; repeatable."
+    ),
 ]
 Endpoint = Annotated[
-    str | None, typer.Option("--endpoint", envvar=f"{_PREFIX}ENDPOINT", help="Another address of the query service.")
+    str | None,
+    typer.Option(
+        "--endpoint", metavar="URL", envvar=f"{_PREFIX}ENDPOINT", help="Another address of the query service."
+    ),
 ]
-Cloud = Annotated[str, typer.Option("--cloud", envvar=f"{_PREFIX}CLOUD", help="public, usgov or china.")]
+Cloud = Annotated[
+    str, typer.Option("--cloud", metavar="NAME", envvar=f"{_PREFIX}CLOUD", help="public, usgov or china.")
+]
 Since = Annotated[
     str | None,
-    typer.Option("--since", envvar=f"{_PREFIX}SINCE", help="Where the window begins: ISO 8601, or 36h before --until."),
+    typer.Option(
+        "--since",
+        metavar="TIME",
+        envvar=f"{_PREFIX}SINCE",
+        help="Where the window begins: ISO 8601, or 36h before --until.",
+    ),
 ]
 Until = Annotated[
-    str | None, typer.Option("--until", envvar=f"{_PREFIX}UNTIL", help="Where the window ends; without it, now.")
+    str | None,
+    typer.Option("--until", metavar="TIME", envvar=f"{_PREFIX}UNTIL", help="Where the window ends; without it, now."),
 ]
 Lookback = Annotated[
     str | None,
@@ -58,10 +71,12 @@ Lookback = Annotated[
         "--lookback", envvar=f"{_PREFIX}LOOKBACK", help="Length of the window without --since; 14d if not set."
     ),
 ]
-Out = Annotated[Path, typer.Option("--out", envvar=f"{_PREFIX}OUT", help="The report folder.")]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", envvar=f"{_PREFIX}OUT", help="The report folder.")]
 Rules = Annotated[
     list[Path] | None,
-    typer.Option("--rules", envvar=f"{_PREFIX}RULES", help="Folder of further rules (*.sql); repeatable."),
+    typer.Option(
+        "--rules", metavar="DIR", envvar=f"{_PREFIX}RULES", help="Folder of further rules (*.sql); repeatable."
+    ),
 ]
 As = Annotated[Format, typer.Option("--format", envvar=f"{_PREFIX}FORMAT", help="How the answer is written.")]
 Quiet = Annotated[
@@ -303,8 +318,10 @@ def rules_check(
 
 @_command("demo")
 def demo(
-    out: Annotated[Path, typer.Option("--out", help="Folder for the database and the report.")] = Path("demo"),
-    seed: Annotated[int, typer.Option("--seed", help="Another seed is another tenant.")] = 7,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the database and the report.")] = Path(
+        "demo"
+    ),
+    seed: Annotated[int, typer.Option("--seed", metavar="NUMBER", help="Another seed is another tenant.")] = 7,
     output: As = Format.table,
     quiet: Quiet = False,
 ) -> int:

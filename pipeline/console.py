@@ -12,7 +12,7 @@ import time
 import unicodedata
 from typing import TYPE_CHECKING
 
-from pipeline.errors import StoreUnusable, TriageError
+from pipeline.errors import StoreUnusable, TriageError, is_interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,8 +71,7 @@ def watcher(quiet: bool) -> Callable[[Progress], None]:
 
 def exit_code(error: BaseException) -> int:
     """Say an error in one sentence, last on stderr, and return the exit code of the command's contract."""
-    # DuckDB tells of a Ctrl-C that met it at work by an error of its own.
-    if isinstance(error, KeyboardInterrupt) or (isinstance(error, RuntimeError) and "interrupt" in str(error).lower()):
+    if is_interrupt(error):
         told = str(error) if isinstance(error, KeyboardInterrupt) else ""
         say(told or "Stopped: nothing was published; what had landed is kept, run again to go on.")
         return INTERRUPTED

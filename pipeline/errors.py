@@ -38,3 +38,10 @@ class StoreUnusable(TriageError):
     """The database or its folder cannot be used, or another run holds it."""
 
     exit_code = 5
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Tell whether an error is a Ctrl-C; DuckDB tells of one that met it at work by an error of its own."""
+    return isinstance(error, KeyboardInterrupt) or (
+        isinstance(error, RuntimeError) and "interrupted" in str(error).lower()
+    )

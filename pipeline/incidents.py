@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     import duckdb
 
-# Far above what any tenant needs: each turn raises the objective, so the loop ends by itself.
-_TURNS = 500
+# Far above what any tenant needs: each turn explains the failures better, so the loop ends by itself.
+_TURNS = 200
 
 _COUNTED_ONCE = ("scan_failures", "scan_values", "scan_successes", "scan_days", "scan_prices")
 _STRETCH = 'kind VARCHAR, "value" VARCHAR, from_slot BIGINT, to_slot BIGINT, p DOUBLE, price DOUBLE'
@@ -58,16 +58,19 @@ def find(con: duckdb.DuckDBPyConnection, since: datetime, until: datetime) -> tu
         _store(con, name, window)
     con.execute("CREATE OR REPLACE TEMP TABLE scan_windows (number BIGINT, " + _STRETCH + ")")
     con.execute("CREATE OR REPLACE TEMP TABLE scan_covers (number BIGINT, failure BIGINT)")
-    for number in range(_TURNS):
+    chosen = 0
+    for _ in range(_TURNS):
         _store(con, "scan_explained", window)
-        best = con.execute(_sql("best_stretch")).fetchone()
-        if best is None:
+        _store(con, "scan_offers", window)
+        ((offers,),) = con.execute("SELECT count(*) FROM scan_offers").fetchall()
+        if not offers:
             break
-        con.execute("INSERT INTO scan_windows VALUES (?, ?, ?, ?, ?, ?, ?)", [number, *best[:-1]])
-        con.execute("INSERT INTO scan_covers " + _sql("cover_stretch"), {"number": number})
+        con.execute("INSERT INTO scan_windows " + _sql("chosen_stretches"), {"chosen": chosen})
+        con.execute("INSERT INTO scan_covers " + _sql("covered_failures"), {"chosen": chosen})
+        chosen += offers
         _drop_idle(con, window)
     claimed = con.execute(_sql("claimed_failures")).fetchall()
-    for name in (*_COUNTED_ONCE, "scan_explained", "scan_windows", "scan_covers"):
+    for name in (*_COUNTED_ONCE, "scan_explained", "scan_offers", "scan_windows", "scan_covers"):
         con.execute(f"DROP TABLE temp.{name}")
     return tuple(sorted(_incidents(claimed), key=lambda found: (found.first_seen_at, found.incident_id)))
 

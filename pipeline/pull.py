@@ -167,11 +167,6 @@ def pull(run: Run, service: Service, patience: Patience, watch: Callable[[Progre
                         closed[question.workspace_id, question.table] = reply
                 answered[question.table] += 1
                 watch(Progress(question.table, answered[question.table], planned[question.table], records.landed))
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"Stopped: {records.landed:,} new records had landed and are kept, nothing is published; "
-            "run again to go on."
-        ) from None
     finally:
         patience.give_up()
         crew.shutdown(wait=False, cancel_futures=True)

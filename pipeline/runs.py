@@ -7,17 +7,18 @@ is the order, and that a run which fails leaves the published file and the repor
 from __future__ import annotations
 
 import secrets
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline import judge, land, report, store, story
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, is_interrupt
 from pipeline.pages import Reject
 from pipeline.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import duckdb
@@ -59,8 +60,8 @@ def nightly(
 ) -> Analysis:
     """Do the whole job once: pull, land, analyze, report, publish."""
     begun = clock()
-    with store.working(db) as work:
-        _pull(work, source, span, begun, watch)
+    with _telling_what_landed(watch) as watched, store.working(db) as work:
+        _pull(work, source, span, begun, watched)
         analysis = _analyze(work.con, span, rules, begun)
         with report.staged(work.con, span.window, out):
             store.publish(work, db)
@@ -70,8 +71,8 @@ def nightly(
 def pull(db: Path, source: Source, span: Span, watch: Callable[[Progress], None]) -> Story:
     """Bring the logs of the window into the database."""
     begun = clock()
-    with store.working(db) as work:
-        _pull(work, source, span, begun, watch)
+    with _telling_what_landed(watch) as watched, store.working(db) as work:
+        _pull(work, source, span, begun, watched)
         told = _entered(work.con, span, begun)
         store.publish(work, db)
     return told
@@ -117,6 +118,26 @@ def in_all(counts: Sequence[Imported]) -> dict[str, Any]:
     fates = ("read", "landed", "duplicates", "rejected", "skipped")
     total: dict[str, Any] = {fate: sum(getattr(count, fate) for count in counts) for fate in fates}
     return total | {"files": [asdict(count) for count in counts]}
+
+
+@contextmanager
+def _telling_what_landed(watch: Callable[[Progress], None]) -> Iterator[Callable[[Progress], None]]:
+    """Let a Ctrl-C say how many records had landed when it came."""
+    records = 0
+
+    def watched(progress: Progress) -> None:
+        nonlocal records
+        records = progress.records
+        watch(progress)
+
+    try:
+        yield watched
+    except BaseException as error:
+        if is_interrupt(error):
+            raise KeyboardInterrupt(
+                f"Stopped: {records:,} new records had landed and are kept, nothing was published; run again to go on."
+            ) from None
+        raise
 
 
 def _pull(work: store.Workfile, source: Source, span: Span, begun: datetime, watch: Callable[[Progress], None]) -> None:

@@ -70,7 +70,11 @@ def _lookback(text: str, end: datetime) -> timedelta:
 
 
 def source(workspaces: Sequence[str], endpoint: str | None, cloud: str) -> Source:
-    """Return where to read from. Raises UsageError for a missing or malformed workspace id, and for plain http."""
+    """Return where to read from; one word may hold several workspace ids, with commas between.
+
+    Raises UsageError for a missing or malformed workspace id, and for plain http to another host.
+    """
+    workspaces = [each.strip() for word in workspaces for each in word.split(",") if each.strip()]
     if not workspaces:
         raise UsageError(
             "No workspace to read: give --workspace with the Workspace ID from the workspace's overview page, "

@@ -59,11 +59,9 @@ def working(db: Path) -> Iterator[Workfile]:
             build_views(con)
         try:
             yield Workfile(con, scratch, path)
-        except duckdb.IOException as error:
-            raise StoreUnusable(_duckdb_sentence(db, error)) from error
-        except OSError as error:
-            if error.errno in _FULL:
-                raise StoreUnusable(_disk_sentence(db, error)) from error
+        except Exception as error:
+            if sentence := _full_disk(db, error):
+                raise StoreUnusable(sentence) from error
             raise
 
 
@@ -254,24 +252,23 @@ def disk_faults(path: Path) -> Iterator[None]:
     """Turn what a disk or the database file refuses into a sentence that names it."""
     try:
         yield
-    except OSError as error:
-        raise StoreUnusable(_disk_sentence(path, error)) from error
-    except duckdb.IOException as error:
-        raise StoreUnusable(_duckdb_sentence(path, error)) from error
+    except (OSError, duckdb.Error) as error:
+        if sentence := _full_disk(path, error):
+            raise StoreUnusable(sentence) from error
+        if isinstance(error, OSError):
+            where, why = error.filename or path, error.strerror or error
+            raise StoreUnusable(f"{where} cannot be used ({why}): check the path and its permissions.") from error
+        if isinstance(error, duckdb.IOException):
+            raise StoreUnusable(f"{path} cannot be used: {str(error).splitlines()[0]}.") from error
+        raise
 
 
-def _disk_sentence(path: Path, error: OSError) -> str:
-    where = error.filename or path
-    if error.errno in _FULL:
-        return f"{where} could not be written, the disk is full: free some space and run again."
-    return f"{where} cannot be used ({error.strerror or error}): check the path and its permissions."
-
-
-def _duckdb_sentence(path: Path, error: duckdb.IOException) -> str:
-    said = str(error).splitlines()[0]
-    if "No space left" in str(error) or "not enough space" in str(error).lower():
-        said = "the disk is full: free some space and run again"
-    return f"{path} could not be written: {said}."
+def _full_disk(path: Path, error: Exception) -> str | None:
+    """Return the sentence for a full disk, by whatever name DuckDB, polars or the system calls it; else None."""
+    said = str(error)
+    if getattr(error, "errno", 0) in _FULL or "No space left" in said or "not enough space" in said.lower():
+        return f"{path} could not be written, the disk is full: free some space and run again."
+    return None
 
 
 def _sync(path: Path) -> None:

@@ -1,4 +1,5 @@
--- The scope and stretch of time that explains most of what is not explained yet; no row where nothing pays its price.
+-- For each scope the stretch of time that explains most of what is not explained yet, if it pays its price; the best of
+-- them has place 1.
 -- Within a stretch a sign-in of the scope fails with chance p beside whatever else explains it (chance c): a failure is
 -- worth ln((c + (1-c)p) / c), a success ln(1-p), and the best stretch is the maximum subarray of these over the slots.
 WITH chance AS (
@@ -52,15 +53,15 @@ lowest AS (
     FROM summed
 ),
 best AS (
-    SELECT
-        l.kind, l."value", l.p, l.slot AS to_slot, l.lowest_before,
-        w.price,
+    SELECT l.kind, l."value", l.p, l.slot AS to_slot, l.lowest_before, w.price,
         round((l.before + l.gain - l.lowest_before) / 1e3 - w.price, 3) AS score
     FROM lowest AS l
     INNER JOIN worthy AS w ON l.kind = w.kind AND l."value" = w."value"
-    QUALIFY row_number() OVER (ORDER BY score DESC, l.kind, l."value", l.p DESC, l.slot) = 1
+    QUALIFY row_number() OVER (PARTITION BY l.kind, l."value" ORDER BY score DESC, l.p DESC, l.slot) = 1
 )
-SELECT b.kind, b."value", max(l.slot) AS from_slot, b.to_slot, b.p, b.price, b.score
+SELECT
+    row_number() OVER (ORDER BY b.score DESC, b.kind, b."value") AS place,
+    b.kind, b."value", max(l.slot) AS from_slot, b.to_slot, b.p, b.price
 FROM best AS b
 INNER JOIN lowest AS l
     ON b.kind = l.kind AND b."value" = l."value" AND b.p = l.p AND l.slot <= b.to_slot AND l.before = b.lowest_before
