@@ -9,28 +9,20 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline import console
+from pipeline import console, output
 from pipeline.errors import TriageError, UsageError
+from pipeline.output import Format
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from pipeline.runs import Analysis
     from pipeline.story import Story
-
-
-class Format(StrEnum):
-    """How an answer is written to stdout."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
 
 
 INCOMPLETE = 1
@@ -125,7 +117,7 @@ def nightly(
     until: Until = None,
     lookback: Lookback = None,
     rules: Rules = None,
-    output: As = Format.table,
+    form: As = Format.table,
     quiet: Quiet = False,
 ) -> int:
     """Pull, land, analyze, report and publish: the whole job, once.
@@ -143,7 +135,7 @@ def nightly(
     source = settings.source(workspace or (), endpoint, cloud)
     analysis = runs.nightly(settings.database(db), source, span, out, load(rules or ()), console.watcher(quiet))
     _name_rules_left_out(analysis, quiet)
-    return _tell(analysis.story, output, quiet)
+    return _told(analysis.story, form, quiet)
 
 
 @_command("pull")
@@ -155,7 +147,7 @@ def pull(
     since: Since = None,
     until: Until = None,
     lookback: Lookback = None,
-    output: As = Format.table,
+    form: As = Format.table,
     quiet: Quiet = False,
 ) -> int:
     """Bring sign-in and audit logs from Log Analytics into the database, incrementally.
@@ -168,14 +160,14 @@ def pull(
 
     span = settings.span(since, until, lookback, runs.clock())
     source = settings.source(workspace or (), endpoint, cloud)
-    return _tell(runs.pull(settings.database(db), source, span, console.watcher(quiet)), output, quiet)
+    return _told(runs.pull(settings.database(db), source, span, console.watcher(quiet)), form, quiet)
 
 
 @_command("import")
 def import_(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Exported files, or folders of them.")],
     db: Db = _DB,
-    output: As = Format.table,
+    form: As = Format.table,
     quiet: Quiet = False,
 ) -> int:
     """Bring the same logs from exported files into the same tables.
@@ -190,10 +182,10 @@ def import_(
 
     counts = runs.import_files(settings.database(db), paths)
     total = runs.in_all(counts)
-    if output is Format.json:
-        _print_json(total, quiet)
-    else:
-        _print_rows(total["files"], output, quiet)
+    if not quiet and form is Format.json:
+        output.write_object(total)
+    elif not quiet:
+        output.write_rows(total["files"], form)
     if total["rejected"]:
         console.say(f"{total['rejected']:,} records were set aside: see import_rejects in {db}.", quiet)
     return 0
@@ -206,7 +198,7 @@ def analyze(
     until: Until = None,
     lookback: Lookback = None,
     rules: Rules = None,
-    output: As = Format.table,
+    form: As = Format.table,
     quiet: Quiet = False,
 ) -> int:
     """Run the SQL rules over what has landed: find incidents and rank their causes.
@@ -221,7 +213,7 @@ def analyze(
     span = settings.span(since, until, lookback, runs.clock())
     analysis = runs.analyze(settings.database(db), span, load(rules or ()))
     _name_rules_left_out(analysis, quiet)
-    return _tell(analysis.story, output, quiet)
+    return _told(analysis.story, form, quiet)
 
 
 @_command("report")
@@ -231,7 +223,7 @@ def report(
     since: Since = None,
     until: Until = None,
     lookback: Lookback = None,
-    output: As = Format.table,
+    form: As = Format.table,
     quiet: Quiet = False,
 ) -> int:
     """Write the report folder from the published file; without a window, over that of the last run.
@@ -244,11 +236,11 @@ def report(
 
     given = since or until or lookback
     span = settings.span(since, until, lookback, runs.clock()) if given else None
-    return _tell(runs.write_report(settings.database(db), span, out), output, quiet)
+    return _told(runs.write_report(settings.database(db), span, out), form, quiet)
 
 
 @_command("list", rules_app)
-def rules_list(rules: Rules = None, output: As = Format.table) -> int:
+def rules_list(rules: Rules = None, form: As = Format.table) -> int:
     """List the rules: our own, and those of --rules.
 
     \b
@@ -260,7 +252,7 @@ def rules_list(rules: Rules = None, output: As = Format.table) -> int:
     rows = [
         {"rule": rule.id, "cause": rule.cause, "status": rule.status, "title": rule.title} for rule in load(rules or ())
     ]
-    _print_rows(rows, output, quiet=False)
+    output.write_rows(rows, form)
     return 0
 
 
@@ -294,7 +286,7 @@ def rules_check(
     path: Annotated[
         Path | None, typer.Argument(metavar="[PATH]", help="A rule file or a folder; ours if not given.")
     ] = None,
-    output: As = Format.table,
+    form: As = Format.table,
 ) -> int:
     """Check rule files and name every fault at once, with file and line.
 
@@ -307,8 +299,8 @@ def rules_check(
 
     faults = check(path or assets.RULES)
     rows = [{"file": str(fault.file), "line": fault.line, "message": fault.message} for fault in faults]
-    if output is not Format.table:
-        _print_rows(rows, output, quiet=False)
+    if form is not Format.table:
+        output.write_rows(rows, form)
     for fault in faults:
         console.say(f"{fault.file}:{fault.line}: {fault.message}")
     if faults:
@@ -322,7 +314,7 @@ def demo(
         "demo"
     ),
     seed: Annotated[int, typer.Option("--seed", metavar="NUMBER", help="Another seed is another tenant.")] = 7,
-    output: As = Format.table,
+    form: As = Format.table,
     quiet: Quiet = False,
 ) -> int:
     """Do the whole job against a simulated tenant that a local workspace serves: no account, no network.
@@ -334,62 +326,21 @@ def demo(
     from pipeline.sandbox import demo as sandbox_demo
 
     analysis, truth = sandbox_demo.run(out, seed, console.watcher(quiet))
-    code = _tell(analysis.story, output, quiet)
-    if output is Format.table and not quiet:
-        _print_lines(truth)
+    code = _told(analysis.story, form, quiet)
+    if form is Format.table and not quiet:
+        output.write_lines(truth)
     return code
 
 
-def _tell(story: Story, output: Format, quiet: bool) -> int:
-    if output is Format.table:
-        if not quiet:
-            _print_lines(story.lines)
-    elif output is Format.json:
-        _print_json(story.summary.as_json(), quiet)
-    else:
-        summary = story.summary.as_json()
-        _print_rows(
-            [summary | {f"incidents_{key}": value for key, value in summary.pop("incidents").items()}], output, quiet
-        )
+def _told(story: Story, form: Format, quiet: bool) -> int:
+    if not quiet:
+        output.write_story(story, form)
     return 0 if story.summary.complete else INCOMPLETE
 
 
 def _name_rules_left_out(analysis: Analysis, quiet: bool) -> None:
     for rule, reason in analysis.not_evaluable.items():
         console.say(f"rule {rule} was not evaluated: {reason}", quiet)
-
-
-def _print_lines(lines: Sequence[str]) -> None:
-    sys.stdout.write("".join(f"{console.printable(line)}\n" for line in lines))
-
-
-def _print_json(answer: object, quiet: bool) -> None:
-    import json
-
-    if not quiet:
-        sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
-
-
-def _print_rows(rows: Sequence[dict[str, Any]], output: Format, quiet: bool) -> None:
-    """Write rows as an aligned table, as CSV or as a JSON list."""
-    import csv
-
-    if quiet:
-        return
-    if output is Format.json:
-        _print_json(rows, quiet)
-    elif output is Format.csv:
-        from pipeline.report import cell
-
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(rows[0] if rows else ())
-        writer.writerows([cell(value) for value in row.values()] for row in rows)
-    elif rows:
-        table = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
-        widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
-        _print_lines(
-            ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in table]
-        )
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from pipeline import assets, incidents, rules, store
+from pipeline import assets, incidents, rules, views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -102,7 +102,7 @@ def judge(
 
 def refresh(con: duckdb.DuckDBPyConnection) -> None:
     """Fill the stored evidence views from the incidents that are stored now."""
-    files = {store.view_name(file): file for file in assets.sql_files(assets.VIEWS)}
+    files = {views.name_of(file): file for file in assets.sql_files(assets.VIEWS)}
     for name in _EVIDENCE_VIEWS:
         con.execute(f"DELETE FROM {name}")  # noqa: S608 - one of the names above
         con.execute(f"INSERT INTO {name} {assets.text(files[name])}")

@@ -71,6 +71,8 @@ def land(con: duckdb.DuckDBPyConnection, page: Page, scratch: Path, workspace_id
 
     ``workspace_id`` is the workspace that was asked; without one (imported files) a record's own TenantId is it.
     """
+    if page.frame.is_empty() or "Id" not in page.frame.columns:
+        return Landed(rejected=page.frame.height)
     _arrive(con, page, scratch / "page.parquet", workspace_id)
     received, rejected = _counts(
         con,
@@ -115,7 +117,7 @@ def _arrive(con: duckdb.DuckDBPyConnection, page: Page, file: Path, workspace_id
     given = dict(
         con.execute("SELECT column_name, column_type FROM (DESCRIBE FROM read_parquet(?))", [str(file)]).fetchall()
     )
-    workspace = "$workspace" if workspace_id else ("coalesce(TenantId, '')" if "TenantId" in given else "''")
+    workspace = "$workspace" if workspace_id else ("lower(coalesce(TenantId, ''))" if "TenantId" in given else "''")
     columns = [f"CAST({workspace} AS VARCHAR) AS WorkspaceId"]
     columns += [f'{_typed(name, given.get(name), kind)} AS "{name}"' for name, kind in wanted if name != "WorkspaceId"]
     parameters = {"file": str(file)} | ({"workspace": workspace_id} if workspace_id else {})
@@ -128,7 +130,7 @@ def _typed(name: str, given: str | None, wanted: str) -> str:
     """Return the expression that makes a page's column what the landed table wants; names are the catalog's own."""
     column = f'"{name}"'
     if given is None:
-        return "''" if name == "Id" else f"CAST(NULL AS {wanted})"
+        return f"CAST(NULL AS {wanted})"
     if name == "Id":
         return f"coalesce(CAST({column} AS VARCHAR), '')"
     if wanted == "TIMESTAMP" and given == "VARCHAR":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import os
 import shutil
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -48,11 +49,31 @@ def staged(con: duckdb.DuckDBPyConnection, window: Window, out: Path) -> Iterato
                 write_csv(con, name, window, staging / f"{name}.csv")
         yield
         with disk_faults(out):
-            for name in FILES:
-                (staging / f"{name}.csv").replace(out / f"{name}.csv")
+            _exchange(staging, out)
         done = True
     finally:
         shutil.rmtree(out if fresh and not done else staging, ignore_errors=True)
+
+
+def _exchange(staging: Path, out: Path) -> None:
+    """Move every file into its place; where one cannot be, put back those that stood there."""
+    kept = staging / "kept"
+    kept.mkdir()
+    moved: list[str] = []
+    try:
+        for name in FILES:
+            place = out / f"{name}.csv"
+            if place.is_file():
+                os.link(place, kept / place.name)
+            (staging / place.name).replace(place)
+            moved.append(place.name)
+    except OSError:
+        for name in moved:
+            if (kept / name).exists():
+                (kept / name).replace(out / name)
+            else:
+                (out / name).unlink()
+        raise
 
 
 def write_csv(con: duckdb.DuckDBPyConnection, name: str, window: Window, file: Path) -> None:

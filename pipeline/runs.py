@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline import judge, land, report, store, story
+from pipeline import judge, land, report, store, story, views
 from pipeline.errors import UsageError, is_interrupt
 from pipeline.pages import Reject
 from pipeline.window import Window
@@ -108,7 +108,7 @@ def import_files(db: Path, paths: Sequence[Path]) -> list[Imported]:
     files = [(file, exports.form_of(file)) for file in exports.files(paths)]
     with store.working(db) as work:
         counts = [_import_file(work, file, form) for file, form in files]
-        store.build_views(work.con)
+        views.build(work.con)
         store.publish(work, db)
     return counts
 
@@ -148,7 +148,7 @@ def _pull(work: store.Workfile, source: Source, span: Span, begun: datetime, wat
     with LogAnalytics(source) as service:
         run = pulling.Run(work.con, work.scratch, source.workspaces, span, begun)
         pulling.pull(run, service, Patience(), watch)
-    store.build_views(work.con)
+    views.build(work.con)
 
 
 def _analyze(con: duckdb.DuckDBPyConnection, span: Span, rules: Sequence[Rule], begun: datetime) -> Analysis:

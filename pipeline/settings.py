@@ -93,10 +93,14 @@ def source(workspaces: Sequence[str], endpoint: str | None, cloud: str) -> Sourc
 
 
 def _checked(endpoint: str) -> str:
-    address = urlsplit(endpoint if "://" in endpoint else f"https://{endpoint}")
-    if address.scheme not in ("http", "https") or not address.hostname:
+    try:
+        address = urlsplit(endpoint if "://" in endpoint else f"https://{endpoint}")
+        known = address.scheme in ("http", "https") and address.hostname and (address.port or 1)
+    except ValueError:  # brackets that do not close, a port that is no number
+        known = False
+    if not known:
         raise UsageError(f"--endpoint {endpoint!r} is no web address: write one such as {CLOUDS['public']}.")
-    if address.scheme == "http" and not _LOOPBACK.fullmatch(address.hostname):
+    if address.scheme == "http" and not _LOOPBACK.fullmatch(address.hostname or ""):
         raise UsageError(
             f"--endpoint {endpoint!r} is plain http to another host, which would show the token to everybody on "
             "the way: write https."

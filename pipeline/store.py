@@ -1,4 +1,4 @@
-"""The one door to DuckDB: open, migrate, build the views, publish.
+"""The one door to DuckDB: open, migrate, run a statement, publish.
 
 A run writes a private working file beside the database and publishes it by checkpoint, close and rename, so that
 readers always find one whole night. What the tables mean, and what is written into them, is other rooms' business.
@@ -10,14 +10,13 @@ import contextlib
 import errno
 import fcntl
 import os
-import re
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from pipeline import assets
+from pipeline import assets, views
 from pipeline.errors import StoreUnusable
 
 if TYPE_CHECKING:
@@ -46,6 +45,8 @@ def working(db: Path) -> Iterator[Workfile]:
     Raises StoreUnusable where another run holds the database, or it cannot be read or written.
     """
     with contextlib.ExitStack() as held:
+        # Logs hold people's data: a new file is its owner's alone, from its first byte.
+        held.callback(os.umask, os.umask(0o077))
         with disk_faults(db):
             db.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             held.enter_context(_held(db))
@@ -54,9 +55,9 @@ def working(db: Path) -> Iterator[Workfile]:
             scratch.mkdir(mode=0o700)
             held.callback(shutil.rmtree, scratch, ignore_errors=True)
             path = _prepared(db)
-            con = held.enter_context(contextlib.closing(_connect(path, db)))
+            con = held.enter_context(contextlib.closing(_begun(path, db)))
             migrate(con, db)
-            build_views(con)
+            views.build(con)
         try:
             yield Workfile(con, scratch, path)
         except Exception as error:
@@ -100,7 +101,7 @@ def empty() -> duckdb.DuckDBPyConnection:
     con = duckdb.connect()
     con.execute("SET TimeZone = 'UTC'")
     migrate(con, None)
-    build_views(con)
+    views.build(con)
     return con
 
 
@@ -112,18 +113,21 @@ def migrate(con: duckdb.DuckDBPyConnection, db: Path | None) -> None:
     if not con.execute("SELECT 1 FROM duckdb_tables() WHERE NOT internal LIMIT 1").fetchall():
         con.execute("CREATE TABLE migrations (version BIGINT NOT NULL, applied VARCHAR NOT NULL)")
     done = _version(con, db)
-    for version, step in enumerate(assets.sql_files(assets.SCHEMA), start=1):
+    steps = assets.sql_files(assets.SCHEMA)
+    for version, step in enumerate(steps, start=1):
         if version > done:
             con.execute("BEGIN")
             con.execute(assets.text(step))
             con.execute("INSERT INTO migrations VALUES (?, ?)", [version, step.stem])
             con.execute("COMMIT")
+    if done < len(steps):
+        views.comment_tables(con)
 
 
 def _version(con: duckdb.DuckDBPyConnection, db: Path | None) -> int:
     try:
-        ((version,),) = con.execute("SELECT coalesce(max(version), 0) FROM migrations").fetchall()
-    except duckdb.CatalogException:
+        ((version,),) = con.execute("SELECT coalesce(max(CAST(version AS BIGINT)), 0) FROM migrations").fetchall()
+    except duckdb.Error:
         raise StoreUnusable(
             f"{db} is a DuckDB file of somebody else: name another file with --db, or move this one away."
         ) from None
@@ -135,66 +139,21 @@ def _version(con: duckdb.DuckDBPyConnection, db: Path | None) -> int:
     return int(version)
 
 
-def build_views(con: duckdb.DuckDBPyConnection) -> None:
-    """Make every view anew, and refill those that are stored; call it whenever records have landed."""
-    con.execute("BEGIN")
-    con.execute("DELETE FROM audit_operations")
-    con.execute(assets.text(assets.DATA / "audit_operations.sql"), {"file": str(assets.DATA / "audit_operations.csv")})
-    files = {view_name(file): assets.text(file) for file in assets.sql_files(assets.VIEWS)}
-    for name, select in files.items():
-        con.execute(f"CREATE OR REPLACE {_kind(select)} {name} AS {select}")  # our own file's name, no one else's text
-    _comment(con, files)
-    con.execute("COMMIT")
-
-
-def _kind(select: str) -> str:
-    return "TABLE" if "\n-- stored: yes\n" in select else "VIEW"
-
-
 def run(con: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, object]) -> duckdb.DuckDBPyConnection:
     """Run one statement with those of the values that it names as parameters."""
     (parsed,) = con.extract_statements(statement)
     return con.execute(parsed, {name: values[name] for name in parsed.named_parameters})
 
 
-def view_name(file: Path) -> str:
-    """Return the name of the view that a file under sql/views defines."""
-    return file.stem.split("_", 1)[1]
-
-
-def _comment(con: duckdb.DuckDBPyConnection, files: Mapping[str, str]) -> None:
-    """Put the views' header lines into the catalog, where every tool shows them.
-
-    The first line describes the view, ``name: text`` a column; ``columns: view`` takes over another view's columns.
-    """
-    existing = set(con.execute("SELECT table_name, column_name FROM duckdb_columns()").fetchall())
-    said: dict[str, dict[str, str]] = {}
-    for name, select in files.items():
-        header = [line[3:] for line in select.splitlines() if line.startswith("-- ")]
-        said[name] = dict(line.split(": ", 1) for line in header[1:] if re.match(r"\w+: ", line))
-        said[name] = said.get(said[name].get("columns", ""), {}) | said[name]
-        con.execute(f"COMMENT ON {_kind(select)} {name} IS {_literal(header[0])}")
-        for column, comment in said[name].items():
-            if (name, column) in existing:
-                con.execute(f'COMMENT ON COLUMN {name}."{column}" IS {_literal(comment)}')
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _connect(path: Path, db: Path, read_only: bool = False) -> duckdb.DuckDBPyConnection:
-    usual = os.umask(0o077)  # a new file is its owner's alone, from its first byte
     try:
         con = duckdb.connect(str(path), read_only=read_only, config={} if read_only else dict(_STORAGE))
     except duckdb.Error as error:
-        if "lock" in str(error).lower():
+        if "Could not set lock" in str(error):
             raise StoreUnusable(f"{db} is held open for writing by another program: close it there.") from None
         raise StoreUnusable(
             f"{db} is no DuckDB file that this release can read: name another file with --db, or move this one away."
         ) from None
-    finally:
-        os.umask(usual)
     con.execute("SET TimeZone = 'UTC'")
     return con
 
@@ -210,6 +169,15 @@ def _identity(db: Path) -> str:
     return f"{stat.st_ino} {stat.st_size} {stat.st_mtime_ns}"
 
 
+def _begun(path: Path, db: Path) -> duckdb.DuckDBPyConnection:
+    """Open the working file; one that an interrupted run left in pieces is dropped for a fresh copy."""
+    try:
+        return _connect(path, db)
+    except StoreUnusable:
+        _discard(path, db)
+        return _connect(_prepared(db), db)
+
+
 def _prepared(db: Path) -> Path:
     """Return the working file: what an interrupted run left, where it began from this database, else a fresh copy."""
     path = db.with_name(f".{db.name}.working")
@@ -217,15 +185,20 @@ def _prepared(db: Path) -> Path:
     identity = _identity(db)
     if path.exists() and base.exists() and base.read_text() == identity:
         return path
-    for leftover in (path, path.with_name(f"{path.name}.wal"), base):
-        leftover.unlink(missing_ok=True)
+    _discard(path, db)
     if db.exists():
         copy = path.with_name(f"{path.name}.copy")
         shutil.copyfile(db, copy)
         copy.chmod(0o600)
         copy.replace(path)
+    base.touch(mode=0o600)
     base.write_text(identity)
     return path
+
+
+def _discard(path: Path, db: Path) -> None:
+    for leftover in (path, path.with_name(f"{path.name}.wal"), _base(db)):
+        leftover.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

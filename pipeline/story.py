@@ -122,22 +122,29 @@ def _incident_lines(row: tuple[Any, ...]) -> list[str]:
     changed_at, change, changed_by, summary = row[13:17]
     lines = [
         f"{status:<9} {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC, incident {incident_id}",
-        f"    {summary}",
+        f"    {_one_line(summary)}",
     ]
     if changed_at:
-        lines.append(f"    After {change} by {changed_by or 'an unknown hand'} at {changed_at:%Y-%m-%d %H:%M} UTC.")
+        hand = _one_line(changed_by or "an unknown hand")
+        lines.append(f"    After {_one_line(change)} by {hand} at {changed_at:%Y-%m-%d %H:%M} UTC.")
     return lines
+
+
+def _one_line(text: str) -> str:
+    """Return text of strangers without the line breaks by which it could forge a line of ours."""
+    return " ".join(text.split())
 
 
 def _unseen_lines(unseen: list[tuple[Any, ...]]) -> list[str]:
     absent = sorted({row[1] for row in unseen if row[2] == "absent"})
     holes = [row for row in unseen if row[2] == "incomplete"]
     lines = [
-        f"Not seen: {table}, {_count(hours, 'hour')} between {first:%Y-%m-%d %H:%M} and {last:%Y-%m-%d %H:%M}: {note}."
+        f"Not seen: {table}, {_count(hours, 'hour')} between {first:%Y-%m-%d %H:%M} and {last:%Y-%m-%d %H:%M}: "
+        f"{_one_line(note)}."
         for _, table, _, hours, first, last, note in holes[:_MOST_UNSEEN]
     ]
-    if len(holes) > _MOST_UNSEEN:
-        lines.append(f"Not seen: {len(holes) - _MOST_UNSEEN} more tables in coverage.csv.")
+    if others := sorted({row[1] for row in holes[_MOST_UNSEEN:]}):
+        lines.append(f"Not seen either (coverage.csv says which hours): {', '.join(others)}.")
     if absent:
         lines.append(f"Not in the workspace: {', '.join(absent)}.")
     return lines

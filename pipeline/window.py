@@ -59,11 +59,11 @@ def parse_moment(text: str, option: str, before: datetime) -> datetime:
             raise UsageError(f"{option} {text!r} reaches back beyond the calendar: write a shorter duration.") from None
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
         raise UsageError(
             f"{option} {text!r} is no time: write ISO 8601 such as 2026-10-31T08:00:00Z, or a duration such as 14d."
         ) from None
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
 def hour_floor(moment: datetime) -> datetime:

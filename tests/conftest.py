@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
-from pipeline import assets, land, pages, store
+from pipeline import assets, land, pages, store, views
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +77,7 @@ def landed(emptied: duckdb.DuckDBPyConnection, tmp_path: Path) -> Callable[..., 
             land.land(emptied, page, tmp_path, workspace_id)
             holding.add(page.table)
         for file in assets.sql_files(assets.VIEWS):
-            name = store.view_name(file)
+            name = views.name_of(file)
             if holding & _STORED.get(name, set()):
                 emptied.execute(f"CREATE OR REPLACE TABLE {name} AS {assets.text(file)}")
         return emptied

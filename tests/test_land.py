@@ -347,14 +347,14 @@ def test_an_hour_asked_for_again_has_the_row_of_the_last_asking(con: duckdb.Duck
 
 
 def test_halves_of_an_hour_are_one_row_that_is_as_good_as_the_worse(con: duckdb.DuckDBPyConnection) -> None:
-    event = Window(MORNING, MORNING + HOUR)
-    for half, status in ((0, "complete"), (1, "incomplete")):
-        start = MORNING + half * 30 * MINUTE
-        stretch = Asked(
-            "w", "SigninLogs", Window(start, start + 30 * MINUTE), event, status, 1, "cut" if half else None
-        )
+    half = timedelta(minutes=30)
+    halves = [Window(MORNING, MORNING + half), Window(MORNING + half, MORNING + HOUR)]
+    for arrival, status, note in zip(halves, ("incomplete", "complete"), ("cut", None), strict=True):
+        stretch = Asked("w", "SigninLogs", arrival, Window(MORNING, MORNING + HOUR), status, 1, note)
         land.record_asked(con, stretch, arrived=False, begun_before=MORNING + HOUR)
-    assert coverage(con) == [(MORNING, "incomplete", 0, "cut")]
+    assert con.execute('SELECT "hour", status, requests, note FROM coverage').fetchall() == [
+        (MORNING, "incomplete", 2, "cut")
+    ]
 
 
 def test_an_hour_that_had_not_begun_is_no_coverage(con: duckdb.DuckDBPyConnection) -> None:

@@ -53,6 +53,10 @@ def test_one_workspace_named_twice_is_read_once() -> None:
     assert source.workspaces == (WORKSPACE, OTHER)
 
 
+def test_one_word_may_hold_several_workspaces_as_an_environment_variable_must() -> None:
+    assert settings.source([f"{WORKSPACE}, {OTHER}\n"], None, "public").workspaces == (WORKSPACE, OTHER)
+
+
 @pytest.mark.parametrize(
     ("cloud", "address"),
     [
@@ -122,7 +126,8 @@ WRONG: dict[str, tuple[str, Callable[[], object]]] = {
     "no workspace": ("--workspace", lambda: settings.source([], None, "public")),
     "a workspace's name": ("--workspace", lambda: settings.source(["contoso-logs"], None, "public")),
     "a GUID and more": ("--workspace", lambda: settings.source([f"{WORKSPACE}/../x"], None, "public")),
-    "a GUID and a new line": ("--workspace", lambda: settings.source([f"{WORKSPACE}\n"], None, "public")),
+    "a GUID and a line": ("--workspace", lambda: settings.source([f"{WORKSPACE}\nHost: x"], None, "public")),
+    "nothing but commas": ("--workspace", lambda: settings.source([" , "], None, "public")),
     "no such cloud": ("--cloud", lambda: settings.source([WORKSPACE], None, "moon")),
     "a file as endpoint": ("--endpoint", lambda: endpoint("file:///etc/passwd")),
     "an endpoint without a host": ("--endpoint", lambda: endpoint("https://")),

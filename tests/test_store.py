@@ -13,7 +13,7 @@ import duckdb
 import pytest
 from records import failure, page, sign_in
 
-from pipeline import assets, land, store
+from pipeline import assets, land, store, views
 from pipeline.errors import StoreUnusable
 from pipeline.pages import TABLES
 
@@ -49,7 +49,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
     db = tmp_path_factory.mktemp("night") / "signins.duckdb"
     with store.working(db) as work:
         land.land(work.con, page("SigninLogs", sign_in(), failure(Id="b")), work.scratch)
-        store.build_views(work.con)
+        views.build(work.con)
         store.publish(work, db)
     return db
 
@@ -57,7 +57,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def db(night: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the published night, whose views are not made anew: that takes most of a run's first second."""
-    monkeypatch.setattr(store, "build_views", lambda _: None)
+    monkeypatch.setattr(views, "build", lambda _: None)
     return shutil.copyfile(night, tmp_path / "signins.duckdb")
 
 
@@ -151,7 +151,7 @@ def test_the_schemas_version_stands_in_migrations(night: Path) -> None:
 
 
 def test_new_files_and_folders_are_their_owners_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "build_views", lambda _: None)
+    monkeypatch.setattr(views, "build", lambda _: None)
     db = tmp_path / "new" / "folder" / "signins.duckdb"
     with store.working(db) as work:
         assert {file.stat().st_mode & 0o077 for file in db.parent.rglob("*")} == {0}
@@ -198,6 +198,14 @@ def test_what_an_interrupted_run_had_landed_is_dropped_when_the_published_file_c
     with store.working(db) as work:
         note(work, "of another night")
     shutil.copyfile(night, db)
+    with store.working(db) as work:
+        assert notes(work.con) == []
+
+
+def test_a_leftover_that_cannot_be_opened_is_begun_anew(db: Path) -> None:
+    with store.working(db) as work:
+        leftover = work.path
+    leftover.write_bytes(b"torn by a power cut")
     with store.working(db) as work:
         assert notes(work.con) == []
 

@@ -1,5 +1,6 @@
 -- Each explained failure with the incident it belongs to: the covering stretch with the highest chance of failure, of
--- equals the smaller. Stretches of one scope within three days are one incident; fewer than five failures are none.
+-- equals the smaller. A failure whose device was only inferred follows the incident of a device that its user's failures
+-- of that day do name. Stretches of one scope within three days are one incident; fewer than five failures are none.
 WITH sized AS (
     SELECT number, count(*) AS failures FROM scan_covers GROUP BY number
 ),
@@ -10,6 +11,30 @@ owned AS (
     INNER JOIN sized AS s ON c.number = s.number
     QUALIFY row_number() OVER (PARTITION BY c.failure ORDER BY w.p DESC, s.failures, w.number) = 1
 ),
+named AS (
+    SELECT o.kind, o."value", f.user_id, f.platform, f.seen_at
+    FROM owned AS o
+    INNER JOIN scan_failures AS f ON o.failure = f.failure
+    WHERE o.kind = 'device' AND f.device_known = 'logged'
+),
+nearest AS (
+    SELECT o.failure, n."value"
+    FROM owned AS o
+    INNER JOIN scan_failures AS f ON o.failure = f.failure
+    INNER JOIN named AS n
+        ON f.user_id = n.user_id AND f.platform = n.platform
+        AND n.seen_at >= f.seen_at - INTERVAL '24 hours' AND n.seen_at <= f.seen_at + INTERVAL '24 hours'
+    WHERE o.kind = 'device' AND f.device_known = 'inferred'
+    QUALIFY row_number() OVER (
+        PARTITION BY o.failure
+        ORDER BY abs(date_diff('second', date_trunc('second', f.seen_at), date_trunc('second', n.seen_at))), n."value"
+    ) = 1
+),
+settled AS (
+    SELECT o.failure, o.kind, coalesce(n."value", o."value") AS "value"
+    FROM owned AS o
+    LEFT JOIN nearest AS n ON o.failure = n.failure
+),
 spaced AS (
     SELECT
         o.kind, o."value", f.failure, f.workspace_id, f.source_table, f.sign_in_id, f.seen_at,
@@ -18,7 +43,7 @@ spaced AS (
                 <= 3 * 86400 THEN 0
             ELSE 1
         END AS starts
-    FROM owned AS o
+    FROM settled AS o
     INNER JOIN scan_failures AS f ON o.failure = f.failure
     WINDOW scope AS (PARTITION BY o.kind, o."value" ORDER BY f.failure)
 ),

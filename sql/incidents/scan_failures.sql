@@ -6,6 +6,9 @@ SELECT
     source_table,
     sign_in_id,
     seen_at,
+    user_id,
+    platform,
+    device_known,
     date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', seen_at)) // 900 AS slot,
     CAST(floor(1000e0 * (1e0 + ln(count(*) OVER burst)) / count(*) OVER burst) AS BIGINT) AS weight
 FROM failed_sign_ins

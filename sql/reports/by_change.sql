@@ -1,8 +1,8 @@
 -- by_change.csv: one key or configuration change of the window (or of an incident), in time order.
 -- Before and after are the 48 hours on either side, over the sign-ins that the change touches by id: of its device, its
 -- application, its user, its domain, or those that list its policy. rate_ratio compares the failure rates, each with half
--- a failure added (Haldane-Anscombe), and is empty where one side has no sign-in. It shows what happened together, not
--- what caused what.
+-- a failure added (Haldane-Anscombe), and is empty where one side has no sign-in, or neither a failure. It shows what
+-- happened together, not what caused what.
 WITH shown AS (
     SELECT c.*
     FROM changes AS c
@@ -66,7 +66,7 @@ SELECT
     coalesce(t.failures_after, 0) AS failures_after,
     coalesce(t.sign_ins_before, 0) AS sign_ins_before,
     coalesce(t.sign_ins_after, 0) AS sign_ins_after,
-    CASE WHEN t.sign_ins_before > 0 AND t.sign_ins_after > 0
+    CASE WHEN t.sign_ins_before > 0 AND t.sign_ins_after > 0 AND t.failures_before + t.failures_after > 0
         THEN ((t.failures_after + 5e-1) / (t.sign_ins_after + 1e0))
             / ((t.failures_before + 5e-1) / (t.sign_ins_before + 1e0))
     END AS rate_ratio,

@@ -1,5 +1,5 @@
 -- Every landed sign-in of every table under one set of names, as the log has it: the ground of sign_ins.
--- stored: no
+-- columns: sign_ins
 WITH logged AS (
     SELECT
         Id AS sign_in_id,

@@ -1,5 +1,6 @@
 -- The device of a failed sign-in that names none: the one that its user's successes look most like.
 -- stored: yes
+-- columns: sign_ins
 -- By user and platform alone, 91 to 99 of 100 failures that do name a device come out right; a shared address and a
 -- shared client say which of several devices of one platform it was. Ties go to the device used more, then to the id.
 WITH unnamed AS (

@@ -1,5 +1,6 @@
 -- Audit records that changed something, taken apart and put together: one row a change.
 -- stored: yes
+-- columns: changes
 -- One device join writes several records under different ids and correlation ids, a policy is mirrored by the
 -- directory: records of one device, or of one policy, within two minutes of each other are one change. Other records are
 -- one change where they share target and correlation id.
@@ -77,8 +78,12 @@ named_property AS (
         max(coalesce(nullif(new_value, ''), old_value)) FILTER (WHERE name = 'Device.ObjectID') AS device_object_id,
         max(coalesce(nullif(new_value, ''), old_value)) FILTER (WHERE name = 'Device.DisplayName') AS device_name,
         max(coalesce(nullif(new_value, ''), old_value)) FILTER (WHERE name = 'AppId') AS app_id,
-        max(split_part(coalesce(nullif(new_value, ''), old_value), ';', 1))
-            FILTER (WHERE name = 'TargetId.ServicePrincipalNames') AS service_principal_name,
+        -- among a service principal's names stands the id of its application
+        max(regexp_extract(
+            coalesce(nullif(new_value, ''), old_value),
+            '[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}',
+            0
+        )) FILTER (WHERE name = 'TargetId.ServicePrincipalNames') AS service_principal_name,
         bool_or(name = 'KeyDescription' AND old_value IS DISTINCT FROM new_value) AS changes_key,
         string_agg(concat(name, ': ', old_value), '; ' ORDER BY name, old_value)
             FILTER (WHERE old_value <> '' AND name <> 'Included Updated Properties' AND name NOT LIKE 'TargetId.%') AS old_value,

@@ -1,0 +1,67 @@
+"""Everything on stdout: lines for people, rows and objects for programs.
+
+What is written is data that others pipe on, so nothing else may enter here: talk belongs to stderr and to console.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from pipeline.console import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pipeline.story import Story
+
+
+class Format(StrEnum):
+    """How an answer is written."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+def write_lines(lines: Sequence[str]) -> None:
+    """Write lines for people, without what a terminal would obey."""
+    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
+
+
+def write_story(story: Story, form: Format) -> None:
+    """Write a run's story: its lines for people, its summary for programs."""
+    if form is Format.table:
+        write_lines(story.lines)
+    elif form is Format.json:
+        write_object(story.summary.as_json())
+    else:
+        summary = story.summary.as_json()
+        incidents = {f"incidents_{status}": count for status, count in summary.pop("incidents").items()}
+        write_rows([summary | incidents], form)
+
+
+def write_object(answer: object) -> None:
+    """Write an object or a list as JSON."""
+    sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
+
+
+def write_rows(rows: Sequence[Mapping[str, Any]], form: Format) -> None:
+    """Write rows of the same columns as an aligned table, as CSV, or as a JSON list."""
+    if form is Format.json:
+        write_object(rows)
+    elif form is Format.csv and rows:
+        from pipeline.report import cell
+
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(rows[0])
+        writer.writerows([cell(value) for value in row.values()] for row in rows)
+    elif rows:
+        table = [list(rows[0]), *([printable(str(value)) for value in row.values()] for row in rows)]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        write_lines(
+            ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in table]
+        )

@@ -1,0 +1,81 @@
+"""The views, made from the files under sql/views, and the comments that explain them and the tables to every tool.
+
+A file is one SELECT; its name after the number is the view's, the number the order in which views build on each other.
+What a view says is the file's business; nothing here knows any view by name.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from typing import TYPE_CHECKING
+
+from pipeline import assets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    import duckdb
+
+
+def build(con: duckdb.DuckDBPyConnection) -> None:
+    """Make every view anew, and refill those that are stored; call it whenever records have landed."""
+    con.execute("BEGIN")
+    con.execute("DELETE FROM audit_operations")
+    con.execute(assets.text(assets.DATA / "audit_operations.sql"), {"file": str(assets.DATA / "audit_operations.csv")})
+    files = {name_of(file): assets.text(file) for file in assets.sql_files(assets.VIEWS)}
+    for name, select in files.items():
+        con.execute(f"CREATE OR REPLACE {_kind(select)} {name} AS {select}")  # our own file's name, no one else's text
+    _comment(con, [comment for name, select in files.items() for comment in _header(name, select, files)])
+    con.execute("COMMIT")
+
+
+def comment_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Put the comments of the tables into the catalog; a row without a table speaks of the landed tables' columns."""
+    with (assets.DATA / "comments.csv").open(encoding="utf-8", newline="") as file:
+        rows = [(row["table_name"], row["column_name"], row["comment"]) for row in csv.DictReader(file)]
+    landed = [(column, comment) for table, column, comment in rows if not table]
+    own = {table for table, _, _ in rows if table}
+    shared = [("TABLE", table, column, comment) for table in own for column, comment in landed]
+    _comment(con, [*shared, *(("TABLE", table, column, comment) for table, column, comment in rows if table)])
+
+
+def name_of(file: Path) -> str:
+    """Return the name of the view that a file under sql/views defines."""
+    return file.stem.split("_", 1)[1]
+
+
+def _kind(select: str) -> str:
+    return "TABLE" if "\n-- stored: yes\n" in select else "VIEW"
+
+
+def _header(name: str, select: str, files: Mapping[str, str]) -> list[tuple[str, str, str, str]]:
+    """Return the comments that a view's header holds.
+
+    The first line describes the view, ``name: text`` a column; ``columns: view`` takes over another view's columns.
+    """
+    lines = [line[3:] for line in select.splitlines() if line.startswith("-- ")]
+    said = dict(line.split(": ", 1) for line in lines[1:] if re.match(r"\w+: ", line))
+    other = said.get("columns", "")
+    inherited = [each for each in _header(other, files[other], files) if each[2]] if other else []
+    own = [(_kind(select), name, column, comment) for column, comment in said.items()]
+    return [
+        (_kind(select), name, "", lines[0]),
+        *((_kind(select), name, column, comment) for _, _, column, comment in inherited),
+        *own,
+    ]
+
+
+def _comment(con: duckdb.DuckDBPyConnection, comments: Iterable[tuple[str, str, str, str]]) -> None:
+    """Set comments, given as kind, table or view, column (empty for the whole) and text, on what exists."""
+    existing = set(con.execute("SELECT table_name, column_name FROM duckdb_columns()").fetchall())
+    for kind, name, column, text in comments:
+        if not column:
+            con.execute(f"COMMENT ON {kind} {name} IS {_literal(text)}")
+        elif (name, column) in existing:
+            con.execute(f'COMMENT ON COLUMN {name}."{column}" IS {_literal(text)}')
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,73 @@
+"""Every rule of the pack in a week where it should speak, and in the week that is likest to it but not its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from stories import BY_CAUSE, SINCE, UNTIL
+
+from pipeline import judge, rules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import duckdb
+
+PACK = {rule.id: rule for rule in rules.load()}
+WINDOW: dict[str, rules.Value] = {"since": SINCE, "until": UNTIL}
+
+# the story in which a rule, of all others, is most easily misled
+LIKEST = {
+    "device_reregistered": "device_key_lost",
+    "device_key_lost": "device_key_unavailable",
+    "device_key_unavailable": "device_key_lost",
+    "device_identity_cloned": "device_key_unavailable",
+    "clock_skew": "device_key_unavailable",
+    "app_credential_change": "app_config_change",
+    "app_config_change": "app_credential_change",
+    "policy_change": "network_interception",
+    "federation_change": "policy_change",
+    "client_version_regression": "policy_change",
+    "network_interception": "token_forgery",
+    "algorithm_mismatch": "token_forgery",
+    "token_forgery": "algorithm_mismatch",
+    "service_incident": "network_interception",
+}
+
+
+@pytest.fixture
+def judged(landed: Callable[..., duckdb.DuckDBPyConnection]) -> Callable[[str], duckdb.DuckDBPyConnection]:
+    """Land the story of a cause, judge it, and return the database."""
+
+    def tells(cause: str) -> duckdb.DuckDBPyConnection:
+        con = landed(*BY_CAUSE[cause]().pages(), workspace_id="w")
+        judge.judge(con, list(PACK.values()), SINCE, UNTIL)
+        return con
+
+    return tells
+
+
+def test_every_rule_has_its_stories() -> None:
+    assert set(BY_CAUSE) == set(LIKEST) == set(PACK)
+
+
+@pytest.mark.parametrize("cause", BY_CAUSE)
+def test_a_rule_speaks_for_its_own_story(cause: str, judged: Callable[[str], duckdb.DuckDBPyConnection]) -> None:
+    con = judged(cause)
+    (said,) = rules.evidence(con, PACK[cause], WINDOW)
+    assert said.log_odds > 1
+    assert said.evidence_for
+    assert said.evidence_against
+    assert con.execute("SELECT cause FROM found_incidents").fetchall() == [(cause,)]
+    # a change is named where there was one, and only there
+    assert (said.change_id is not None) == bool(BY_CAUSE[cause]().changes)
+
+
+@pytest.mark.parametrize("cause", LIKEST)
+def test_a_rule_is_quiet_in_the_story_likest_to_its_own(
+    cause: str, judged: Callable[[str], duckdb.DuckDBPyConnection]
+) -> None:
+    con = judged(LIKEST[cause])
+    assert con.execute("SELECT count(*) FROM found_incidents").fetchall() == [(1,)]
+    assert all(said.log_odds < 0 for said in rules.evidence(con, PACK[cause], WINDOW))
