@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import forms
 from pipeline.errors import UsageError
-from pipeline.pages import TABLES, Page, Reject
+from pipeline.pages import PLACE, TABLES, Page, Reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -194,7 +194,7 @@ def _filled(frame: pl.DataFrame, name: str) -> pl.Expr:
 def _batch(path: Path, sheet: forms.Sheet, judged: pl.DataFrame) -> Batch:
     import polars as pl
 
-    frame = sheet.frame.drop(forms.AT)
+    frame = sheet.frame.rename({forms.AT: PLACE})
     if "IngestedAt" not in frame.columns:
         frame = frame.rename({"ingestion_time": "IngestedAt"}, strict=False)
     fits = judged.get_column("reason").is_null()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Far above what any tenant needs: each turn explains the failures better, so the loop ends by itself.
 _TURNS = 200
+_REFITS = 3
 
 _COUNTED_ONCE = ("scan_failures", "scan_values", "scan_successes", "scan_days", "scan_prices")
 _STRETCH = 'kind VARCHAR, "value" VARCHAR, from_slot BIGINT, to_slot BIGINT, p DOUBLE, price DOUBLE'
@@ -58,9 +59,9 @@ def find(con: duckdb.DuckDBPyConnection, since: datetime, until: datetime) -> tu
         _store(con, name, window)
     con.execute("CREATE OR REPLACE TEMP TABLE scan_windows (number BIGINT, " + _STRETCH + ")")
     con.execute("CREATE OR REPLACE TEMP TABLE scan_covers (number BIGINT, failure BIGINT)")
+    _store(con, "scan_explained", window)
     chosen = 0
     for _ in range(_TURNS):
-        _store(con, "scan_explained", window)
         _store(con, "scan_offers", window)
         ((offers,),) = con.execute("SELECT count(*) FROM scan_offers").fetchall()
         if not offers:
@@ -68,16 +69,20 @@ def find(con: duckdb.DuckDBPyConnection, since: datetime, until: datetime) -> tu
         con.execute("INSERT INTO scan_windows " + _sql("chosen_stretches"), {"chosen": chosen})
         con.execute("INSERT INTO scan_covers " + _sql("covered_failures"), {"chosen": chosen})
         chosen += offers
-        _drop_idle(con, window)
+        _settle(con, window)
     claimed = con.execute(_sql("claimed_failures")).fetchall()
-    for name in (*_COUNTED_ONCE, "scan_explained", "scan_offers", "scan_windows", "scan_covers"):
-        con.execute(f"DROP TABLE temp.{name}")
+    for name in (*_COUNTED_ONCE, "scan_explained", "scan_offers", "scan_refitted", "scan_windows", "scan_covers"):
+        con.execute(f"DROP TABLE IF EXISTS temp.{name}")
     return tuple(sorted(_incidents(claimed), key=lambda found: (found.first_seen_at, found.incident_id)))
 
 
-def _drop_idle(con: duckdb.DuckDBPyConnection, window: dict[str, datetime]) -> None:
-    """Drop, one by one, the stretches that the later ones have made superfluous."""
+def _settle(con: duckdb.DuckDBPyConnection, window: dict[str, datetime]) -> None:
+    """Fit the chances of the chosen stretches to each other, and drop those that others have made superfluous."""
     while True:
+        for _ in range(_REFITS):
+            _store(con, "scan_explained", window)
+            _store(con, "scan_refitted", window)
+            con.execute("UPDATE scan_windows AS w SET p = r.p FROM scan_refitted AS r WHERE w.number = r.number")
         _store(con, "scan_explained", window)
         idle = con.execute(_sql("idle_stretch")).fetchone()
         if idle is None:

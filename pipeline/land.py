@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.pages import TABLES
+from pipeline.pages import PLACE, TABLES, Reject
 from pipeline.window import HOUR, Window, hours
 
 if TYPE_CHECKING:
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from pipeline.pages import Page, Reject
+    from pipeline.pages import Page
 
 _EVENT_TIME = {"AuditLogs": "ActivityDateTime"}
+_UNFIT = "Id = '' OR coalesce({event_time}, TimeGenerated) IS NULL"
 
 # Of two deliveries of a record the one with the newer TimeGenerated wins; one without never replaces one with it. The
 # rest of the order only makes the winner the same whichever came first.
@@ -74,15 +75,12 @@ def land(con: duckdb.DuckDBPyConnection, page: Page, scratch: Path, workspace_id
     if page.frame.is_empty() or "Id" not in page.frame.columns:
         return Landed(rejected=page.frame.height)
     _arrive(con, page, scratch / "page.parquet", workspace_id)
-    received, rejected = _counts(
-        con,
-        f"""SELECT count(*), count(*) FILTER (WHERE Id = '' OR
-            coalesce({_EVENT_TIME.get(page.table, "CreatedDateTime")}, TimeGenerated) IS NULL) FROM arrived""",
-    )
+    unfit = _UNFIT.format(event_time=_EVENT_TIME.get(page.table, "CreatedDateTime"))
+    received, rejected = _counts(con, f"SELECT count(*), count(*) FILTER (WHERE {unfit}) FROM arrived")
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE newest AS
         SELECT * FROM arrived
-        WHERE Id <> '' AND coalesce({_EVENT_TIME.get(page.table, "CreatedDateTime")}, TimeGenerated) IS NOT NULL
+        WHERE NOT ({unfit})
         QUALIFY row_number() OVER (PARTITION BY WorkspaceId, Id ORDER BY {_NEWER_FIRST}) = 1"""
     )
     (replaced,) = _counts(
@@ -97,6 +95,17 @@ def land(con: duckdb.DuckDBPyConnection, page: Page, scratch: Path, workspace_id
     )
     fresh = inserted - replaced
     return Landed(fresh, received - rejected - fresh, rejected)
+
+
+def unfit_records(con: duckdb.DuckDBPyConnection, page: Page, file: str) -> list[Reject]:
+    """Return where in their file those records of the page just landed stood that could not become a row."""
+    unfit = _UNFIT.format(event_time=_EVENT_TIME.get(page.table, "CreatedDateTime"))
+    # The temporary table holds the page's records in the page's order.
+    numbers = con.execute(
+        f"SELECT number FROM (SELECT row_number() OVER () - 1 AS number, * FROM arrived) WHERE {unfit} ORDER BY number"
+    ).fetchall()
+    places = page.frame.get_column(PLACE)
+    return [Reject(file, places[number], "has no Id, or no time that can be read") for (number,) in numbers]
 
 
 def _counts(con: duckdb.DuckDBPyConnection, statement: str) -> tuple[int, ...]:

@@ -21,12 +21,15 @@ SIGN_IN_TABLES = (
 )
 TABLES = (*SIGN_IN_TABLES, "AuditLogs")
 
+PLACE = "place in file"  # a column of the pages of a file: line, or number of the record; no official column's name
+
 
 @dataclass(frozen=True)
 class Page:
     """Records of one table.
 
-    ``frame`` has one row a record and any subset of the table's official columns; dynamic columns hold JSON text.
+    ``frame`` has one row a record and any subset of the table's official columns; dynamic columns hold JSON text. Pages
+    of a file say in PLACE where each record stood.
     """
 
     table: str

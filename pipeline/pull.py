@@ -226,9 +226,10 @@ def _ask(service: Service, question: Question, event: Window, patience: Patience
 def _land(run: Run, question: Question, answer: Answer) -> Landed:
     run.con.execute("BEGIN")
     landed = Landed()
-    if answer.page is not None:
+    brought = answer.page is not None and not answer.page.frame.is_empty()
+    if answer.page is not None and brought:
         landed = land(run.con, answer.page, run.scratch, question.workspace_id)
-    _enter(run, question, "complete", None, arrived=answer.page is not None)
+    _enter(run, question, "complete", None, arrived=brought)
     run.con.execute("COMMIT")
     return landed
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import judge, land, report, store, story, views
 from pipeline.errors import UsageError, is_interrupt
-from pipeline.pages import Reject
 from pipeline.window import Window
 
 if TYPE_CHECKING:
@@ -192,8 +191,7 @@ def _import_file(work: store.Workfile, file: Path, form: str) -> Imported:
         for page in batch.pages:
             landed = land.land(work.con, page, work.scratch)
             if landed.rejected:
-                reason = f"{landed.rejected} records without an id or a readable time"
-                land.record_rejects(work.con, [Reject(str(file), 0, reason)])
+                land.record_rejects(work.con, land.unfit_records(work.con, page, str(file)))
             fate += landed
     work.con.execute("COMMIT")
     return Imported(str(file), form, read, fate.landed, fate.duplicates, rejected + fate.rejected, skipped)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import UsageError
 from pipeline.exports import files, form_of, read
-from pipeline.pages import TABLES
+from pipeline.pages import PLACE, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -47,7 +47,7 @@ def whole(path: Path) -> Whole:
     for batch in read(path):
         assert batch.read == sum(p.frame.height for p in batch.pages) + len(batch.rejects) + batch.skipped
         for page in batch.pages:
-            rows.setdefault(page.table, []).extend(page.frame.to_dicts())
+            rows.setdefault(page.table, []).extend(page.frame.drop(PLACE).to_dicts())
         rejects += [(reject.line, reject.reason) for reject in batch.rejects]
         assert {reject.file for reject in batch.rejects} <= {str(path)}
         total += batch.read
@@ -445,7 +445,7 @@ def test_names_that_differ_in_every_record_do_not_become_columns_without_end(tmp
     file = ndjson(tmp_path / "x.ndjson", *(SIGN_IN | {f"Name{n}": "x"} for n in range(2_000)))
     (batch,) = read(file)
     (page,) = batch.pages
-    assert page.frame.width < 501
+    assert page.frame.width < 502
     assert page.frame.get_column("Id").null_count() == 0
 
 
@@ -531,3 +531,10 @@ def test_every_record_of_the_tenants_becomes_a_row_of_its_table() -> None:
         assert sum(batch.read for batch in batches) == written.height
         landed = pl.concat(page.frame.select("Id", ingestion_time="IngestedAt") for page in pages)
         assert landed.equals(written)
+
+
+def test_each_record_says_where_it_stood(tmp_path: Path) -> None:
+    when = {"TimeGenerated": "2026-11-01T08:00:00Z"}
+    file = ndjson(tmp_path / "SigninLogs.ndjson", {"Id": "a", **when}, b"{broken", {"Id": "b", **when})
+    (page,) = next(read(file)).pages
+    assert page.frame.select("Id", PLACE).rows() == [("a", 1), ("b", 3)]

@@ -307,7 +307,8 @@ def test_the_hours_of_a_table_neither_overlap_nor_leave_gaps(night, tenant: Tena
         run.pull()
         gaps = run.rows(
             """SELECT source_table FROM (
-                SELECT source_table, asked_from, lag(asked_to) OVER of_table AS before
-                FROM asked WINDOW of_table AS (PARTITION BY source_table ORDER BY asked_from)) WHERE asked_from <> before"""
+                SELECT source_table, asked_from, lag(asked_to) OVER by_time AS before FROM asked
+                WINDOW by_time AS (PARTITION BY source_table ORDER BY asked_from)
+            ) WHERE asked_from <> before"""
         )
         assert gaps == []

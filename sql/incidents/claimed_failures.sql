@@ -1,6 +1,6 @@
 -- Each explained failure with the incident it belongs to: the covering stretch with the highest chance of failure, of
 -- equals the smaller. A failure whose device was only inferred follows the incident of a device that its user's failures
--- of that day do name. Stretches of one scope within three days are one incident; fewer than five failures are none.
+-- of those days do name. Stretches of one scope within three days are one incident; fewer than five failures are none.
 WITH sized AS (
     SELECT number, count(*) AS failures FROM scan_covers GROUP BY number
 ),
@@ -23,7 +23,7 @@ nearest AS (
     INNER JOIN scan_failures AS f ON o.failure = f.failure
     INNER JOIN named AS n
         ON f.user_id = n.user_id AND f.platform = n.platform
-        AND n.seen_at >= f.seen_at - INTERVAL '24 hours' AND n.seen_at <= f.seen_at + INTERVAL '24 hours'
+        AND n.seen_at >= f.seen_at - INTERVAL '48 hours' AND n.seen_at <= f.seen_at + INTERVAL '48 hours'
     WHERE o.kind = 'device' AND f.device_known = 'inferred'
     QUALIFY row_number() OVER (
         PARTITION BY o.failure

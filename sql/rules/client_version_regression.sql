@@ -20,7 +20,7 @@ SELECT
         + CASE WHEN f.scope_kind IN ('client', 'os') THEN 1e0 ELSE 0e0 END
         + CASE WHEN h.build_first_seen_at > h.record_from + INTERVAL '48 hours' THEN 1e0 ELSE 0e0 END
         - 4e0 * f.strange_share - CASE WHEN f.devices < 3 THEN 4e0 ELSE 0e0 END
-        - CASE WHEN f.apps = 1 THEN 2e0 ELSE 0e0 END AS log_odds,
+        - CASE WHEN f.apps = 1 THEN 2e0 ELSE 0e0 END - CASE WHEN f.scope_kind = 'device' THEN 3e0 ELSE 0e0 END AS log_odds,
     CAST(NULL AS VARCHAR) AS change_id,
     CAST(NULL AS VARCHAR) AS change_workspace_id,
     concat(

@@ -49,7 +49,8 @@ touched AS (
     CROSS JOIN incident_facts AS i
     WHERE lower(c.change) LIKE '%forwarding p%' OR lower(c.change) LIKE '%forwarding rule%'
         OR lower(c.change) LIKE '%remote network%' OR lower(c.change) LIKE '%filtering policy%'
-        OR lower(c.change) IN ('create certificate', 'update certificate', 'delete certificate')
+        OR lower(c.change) LIKE 'create certificate%' OR lower(c.change) LIKE 'update certificate%'
+        OR lower(c.change) LIKE 'delete certificate%'
 ),
 earlier AS (
     SELECT t.incident_id, t.change_id, t.workspace_id, count(*) FILTER (WHERE f.seen_at < c.changed_at) AS failures_before_it

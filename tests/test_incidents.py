@@ -1,0 +1,114 @@
+"""Which failures are found to belong together, and that they are found the same way twice."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from stories import BY_CAUSE, OFFICE, ONSET, SINCE, UNTIL, Story, attempt, calm
+
+from pipeline import incidents
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import duckdb
+
+    from pipeline.incidents import Incident
+
+
+@pytest.fixture
+def find(landed: Callable[..., duckdb.DuckDBPyConnection]) -> Callable[[Story], tuple[Incident, ...]]:
+    """Land a story and find its incidents."""
+
+    def finds(story: Story) -> tuple[Incident, ...]:
+        return incidents.find(landed(*story.pages(), workspace_id="w"), SINCE, UNTIL)
+
+    return finds
+
+
+def scopes(found: tuple[Incident, ...]) -> list[tuple[str, str]]:
+    return [(incident.scope_kind, incident.scope_value) for incident in found]
+
+
+@pytest.mark.parametrize(
+    ("cause", "scope"),
+    [
+        ("device_key_lost", ("device", "device-0")),
+        ("app_config_change", ("app", "app-1")),
+        ("federation_change", ("domain", "example.net")),
+        ("client_version_regression", ("client", "Broker 5.2")),
+        ("network_interception", ("ip", OFFICE)),
+        ("service_incident", ("tenant", "all")),
+    ],
+)
+def test_failures_that_share_a_value_are_one_incident_with_that_scope(
+    find: Callable[[Story], tuple[Incident, ...]], cause: str, scope: tuple[str, str]
+) -> None:
+    story = BY_CAUSE[cause]()
+    (found,) = find(story)
+    assert (found.scope_kind, found.scope_value) == scope
+    refused = [record for record in story.sign_ins if record["ResultType"] == "50099"]
+    assert len(found.failures) == len(refused)
+    assert found.first_seen_at == min(record["CreatedDateTime"] for record in refused)
+    assert found.last_seen_at == max(record["CreatedDateTime"] for record in refused)
+
+
+def test_stray_failures_are_no_incident(find: Callable[[Story], tuple[Incident, ...]]) -> None:
+    story = calm()
+    for number, record in enumerate(story.sign_ins):
+        if number % 83 == 0:
+            record["ResultType"] = "50099"
+    assert find(story) == ()
+
+
+def test_four_failures_are_no_incident(find: Callable[[Story], tuple[Incident, ...]]) -> None:
+    assert find(calm().refuse(lambda record: record["UserId"] == "user-0", until=ONSET + timedelta(hours=4))) == ()
+
+
+def test_a_device_incident_inside_a_network_incident_is_found_beside_it(
+    find: Callable[[Story], tuple[Incident, ...]],
+) -> None:
+    story = BY_CAUSE["network_interception"]()
+    story.refuse(lambda record: record["UserId"] == "user-3", until=UNTIL)
+    assert set(scopes(find(story))) == {("ip", OFFICE), ("device", "device-3")}
+
+
+def test_a_stray_failure_days_before_does_not_stretch_an_incident(
+    find: Callable[[Story], tuple[Incident, ...]],
+) -> None:
+    story = BY_CAUSE["app_config_change"]()
+    next(record for record in story.sign_ins if record["AppId"] == "app-1")["ResultType"] = "50099"
+    (found,) = find(story)
+    assert found.first_seen_at >= ONSET
+
+
+def test_a_failure_that_names_no_device_belongs_to_the_device_that_its_user_has(
+    find: Callable[[Story], tuple[Incident, ...]],
+) -> None:
+    story = BY_CAUSE["device_key_lost"]()
+    for record in story.sign_ins:
+        if record["ResultType"] == "50099":
+            record["DeviceDetail"] = record["DeviceDetail"] | {"deviceId": ""}
+    assert scopes(find(story)) == [("device", "device-0")]
+
+
+def test_failures_outside_the_window_are_left_alone(landed: Callable[..., duckdb.DuckDBPyConnection]) -> None:
+    con = landed(*BY_CAUSE["device_key_lost"]().pages(), workspace_id="w")
+    assert incidents.find(con, SINCE, ONSET) == ()
+
+
+@pytest.mark.parametrize(("apart", "incidents_found"), [(timedelta(seconds=5), 0), (timedelta(hours=1), 1)])
+def test_six_refusals_within_a_minute_are_one_witness_but_not_over_six_hours(
+    find: Callable[[Story], tuple[Incident, ...]], apart: timedelta, incidents_found: int
+) -> None:
+    refused = [attempt(0, ONSET + number * apart, ResultType="50099", AppId="app-1") for number in range(6)]
+    others = [record for record in calm().sign_ins if record["UserId"] != "user-0" or record["CreatedDateTime"] < ONSET]
+    assert len(find(Story(others + refused))) == incidents_found
+
+
+def test_an_incident_keeps_its_id_in_a_rebuilt_database(find: Callable[[Story], tuple[Incident, ...]]) -> None:
+    first = find(BY_CAUSE["policy_change"]())
+    assert first
+    assert find(BY_CAUSE["policy_change"]()) == first
