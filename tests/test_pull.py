@@ -6,7 +6,7 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -60,7 +60,7 @@ class Night:
             patience = Patience(budget=5, first_contact=1, first_wait=0.01)
             return pulling.pull(run, service, patience, lambda _: None)
 
-    def rows(self, query: str) -> list[tuple[object, ...]]:
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
         return self.con.execute(query).fetchall()
 
     def ids(self, table: str) -> list[object]:
@@ -218,6 +218,15 @@ def test_what_one_run_could_not_get_the_next_asks_for_again(night, tenant: Tenan
         run.pull(since=yesterday, fixed=False)
         assert run.ids("AuditLogs") == in_window(tenant.arrived_by(UNTIL)["AuditLogs"], since=yesterday)
         assert run.rows("SELECT DISTINCT status FROM coverage WHERE source_table = 'AuditLogs'") == [("complete",)]
+
+
+def test_coverage_counts_the_deliveries_of_each_hour(night, tenant: Tenant) -> None:  # type: ignore[no-untyped-def]
+    with night(tenant.tables) as run:
+        run.pull()
+        counted = dict(run.rows('SELECT source_table, CAST(sum("rows") AS BIGINT) FROM coverage GROUP BY 1'))
+    for table, frame in tenant.tables.items():
+        event = "ActivityDateTime" if table == "AuditLogs" else "CreatedDateTime"
+        assert counted[table] == frame.filter(pl.col(event).is_between(SINCE, UNTIL, closed="left")).height, table
 
 
 def test_an_absent_table_is_noted_and_asked_for_few_times(night, tenant: Tenant) -> None:  # type: ignore[no-untyped-def]
