@@ -51,14 +51,14 @@ def watcher(quiet: bool) -> Callable[[Progress], None]:
     def watch(progress: Progress) -> None:
         nonlocal told
         tables[progress.table] = progress
-        finished = all(each.answered == each.planned for each in tables.values())
+        finished = all(each.share == 1 for each in tables.values())
         now = time.monotonic()
         if now - told < (0.2 if on_terminal else _SECONDS_BETWEEN_LINES) and not finished:
             return
         told = now
-        parts = ", ".join(f"{name} {each.answered}/{each.planned}" for name, each in tables.items())
+        parts = ", ".join(f"{name} {each.share:.0%}" for name, each in tables.items())
         records = max(each.records for each in tables.values())
-        line = f"pull: {records:,} new records; windows answered: {parts}"
+        line = f"pull: {records:,} new records; {parts}"
         if on_terminal:
             width = os.get_terminal_size(sys.stderr.fileno()).columns - 1
             sys.stderr.write(f"\r\x1b[K{line[:width]}" + ("\n" if finished else ""))

@@ -13,7 +13,7 @@ from pipeline.pages import PLACE, TABLES, Reject
 from pipeline.window import HOUR, Window, hours
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -152,20 +152,27 @@ def _typed(name: str, given: str | None, wanted: str) -> str:
     return f"TRY_CAST({column} AS {wanted})"
 
 
-def record_asked(con: duckdb.DuckDBPyConnection, asked: Asked, arrived: bool, begun_before: datetime) -> None:
+def arrivals(con: duckdb.DuckDBPyConnection) -> dict[datetime, tuple[int, datetime]]:
+    """Return for each hour of arrival how many records of the page just landed it brought, and the newest arrival."""
+    counted = con.execute(
+        """SELECT CAST(date_trunc('hour', IngestedAt) AS TIMESTAMP), count(*), max(IngestedAt)
+        FROM arrived WHERE IngestedAt IS NOT NULL GROUP BY 1"""
+    ).fetchall()
+    return {hour: (count, newest) for hour, count, newest in counted}
+
+
+def record_asked(
+    con: duckdb.DuckDBPyConnection,
+    asked: Asked,
+    brought: Mapping[datetime, tuple[int, datetime]],
+    begun_before: datetime,
+) -> None:
     """Enter a stretch into the coverage, an hour a row; the caller holds the transaction of its page.
 
-    With ``arrived`` the temporary table of the page just landed tells how many records each hour brought. Hours that
-    had not begun by ``begun_before`` are no coverage, unless records came from them or from later ones.
+    ``brought`` are the ``arrivals`` of the page. Hours that had not begun by ``begun_before`` are no coverage, unless
+    records came from them or from later ones.
     """
-    by_hour: dict[datetime, tuple[int, datetime]] = {}
-    if arrived:
-        counted = con.execute(
-            """SELECT CAST(date_trunc('hour', IngestedAt) AS TIMESTAMP), count(*), max(IngestedAt)
-            FROM arrived WHERE IngestedAt IS NOT NULL GROUP BY 1"""
-        ).fetchall()
-        by_hour = {hour: (count, newest) for hour, count, newest in counted}
-    end = min(asked.arrival.end, max([begun_before, *(hour + HOUR for hour in by_hour)]))
+    end = min(asked.arrival.end, max([begun_before, *(hour + HOUR for hour in brought)]))
     con.execute(
         "DELETE FROM asked WHERE workspace_id = ? AND source_table = ? AND asked_from < ? AND asked_to > ?",
         [asked.workspace_id, asked.table, asked.arrival.end, asked.arrival.start],
@@ -179,9 +186,9 @@ def record_asked(con: duckdb.DuckDBPyConnection, asked: Asked, arrived: bool, be
             asked.event.start,
             asked.event.end,
             asked.status,
-            by_hour.get(hour, (0, None))[0],
+            brought.get(hour, (0, None))[0],
             asked.requests,
-            by_hour.get(hour, (0, None))[1],
+            brought.get(hour, (0, None))[1],
             asked.note,
         ]
         for hour in hours(Window(asked.arrival.start, end))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import ssl
+import threading
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -64,18 +65,30 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Refusal:
-    """No records, and why: ``reason`` is a sentence for people, ``retry_after`` seconds that the service asked for."""
+    """No records, and why.
+
+    ``reason`` is a sentence for people, ``retry_after`` the seconds that the service asked for; ``rows`` and ``size``
+    (bytes) are what an answer held that was cut for its size.
+    """
 
     kind: Kind
     reason: str
     retry_after: float | None = None
+    rows: int = 0
+    size: int = 0
 
 
 @dataclass(frozen=True)
 class Answer:
-    """All records of a window; ``page`` is None where a workspace without data answered with nothing at all."""
+    """All records of a window; ``page`` is None where there was nothing at all, ``size`` the bytes of the body."""
 
     page: Page | None
+    size: int = 0
+
+    @property
+    def rows(self) -> int:
+        """How many records it holds."""
+        return self.page.frame.height if self.page else 0
 
 
 class LogAnalytics:
@@ -86,6 +99,7 @@ class LogAnalytics:
         logging.getLogger("azure").setLevel(logging.CRITICAL)
         self._endpoint = source.endpoint
         self._over_http = source.endpoint.startswith("http://")  # loopback only: settings refuse all else
+        self._decoding = threading.Lock()
         self._credential = DefaultAzureCredential()
         # Retrying is the caller's: it alone knows the budget of the run.
         self._client = LogsQueryClient(
@@ -121,7 +135,9 @@ class LogAnalytics:
             return Refusal(Kind.UNSIGNED, _sign_in_remedy(error))
         except AzureError as error:
             return _without_answer(error, self._endpoint)
-        return _understood(response, content, table)
+        # One body at a time is taken apart: as Python objects it is many times its size.
+        with self._decoding:
+            return _understood(response, content, table)
 
 
 def bounded(query: str, table: str, arrival: Window, event: Window) -> str:
@@ -149,15 +165,16 @@ def _understood(response: HttpResponse, content: bytes, table: str) -> Answer | 
         return _refused(response, body if isinstance(body, dict) else {}, table)
     if not isinstance(body, dict) or not isinstance(body.get("tables"), list):
         return Refusal(Kind.BROKEN, "the answer broke off or was no JSON")
+    primary = body["tables"][0] if body["tables"] else {"columns": [], "rows": []}
+    rows, size = len(primary["rows"]), len(content)
     if error := body.get("error"):
         said = " ".join(_messages(error))
         if _SIZE.search(said):
-            return Refusal(Kind.TOO_LARGE, "the answer was cut at a limit of the service")
+            return Refusal(Kind.TOO_LARGE, "the answer was cut at a limit of the service", rows=rows, size=size)
         return Refusal(Kind.PARTIAL, f"the service answered only in part: {_short(said)}")
-    primary = body["tables"][0] if body["tables"] else {"columns": [], "rows": []}
-    if len(primary["rows"]) >= ROW_LIMIT:
-        return Refusal(Kind.TOO_LARGE, "the answer reached the service's limit of rows")
-    return Answer(Page(table, frame_of(primary["columns"], primary["rows"])))
+    if rows >= ROW_LIMIT:
+        return Refusal(Kind.TOO_LARGE, "the answer reached the service's limit of rows", rows=rows, size=size)
+    return Answer(Page(table, frame_of(primary["columns"], primary["rows"])), size)
 
 
 def frame_of(columns: Sequence[dict[str, str]], rows: Sequence[Sequence[Any]]) -> pl.DataFrame:

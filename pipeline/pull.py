@@ -1,27 +1,27 @@
 """What to ask of Log Analytics, in which windows, how often, and what to make of the answers.
 
-Questions are windows of arrival time, aligned to hours, cut smaller where the service says that an answer is too large.
-Several are under way at once; answers land in the one thread that owns the database. The plan follows from the database
-and the window alone: the same database and window ask the same questions. How a question is put is not known here.
+Questions are windows of arrival time, handed out by lanes that size them from what came before. Several are under way
+at once; answers land in the one thread that owns the database. The questions follow from the database, the window and
+the answers alone. How a question is put is not known here.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import PermissionRefused, ServiceUnavailable, UsageError
-from pipeline.land import Asked, Landed, land, record_asked
+from pipeline.land import Asked, Landed, arrivals, land, record_asked
+from pipeline.lanes import Lane, weight
 from pipeline.logs import Answer, Kind, Refusal
 from pipeline.pages import TABLES
-from pipeline.window import Window, halve, hour_ceiling, hour_floor, hours, runs_of_hours, split
+from pipeline.window import Window, hour_ceiling, hour_floor, hours, runs_of_hours
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from pipeline.patience import Patience
     from pipeline.settings import Span
 
-LONGEST = timedelta(days=1)  # the first size of a window
-SHORTEST = timedelta(minutes=10)  # the smallest window that is asked before an hour is called incomplete
 AT_ONCE = 5  # Analytics queries that the service runs at once for one user (azure-monitor-limits-log-queries)
 # A record may become visible two hours after its ingestion_time(), so younger hours are asked again.
 VISIBLE_AFTER = timedelta(hours=2)
@@ -63,11 +61,10 @@ class Question:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a pull has come: questions of a table answered and planned, records landed in all."""
+    """How far a pull has come: the share of a table's hours that is answered, and the new records of all tables."""
 
     table: str
-    answered: int
-    planned: int
+    share: float
     records: int
 
 
@@ -82,22 +79,24 @@ class Run:
     now: datetime
 
 
-def plan(run: Run) -> list[Question]:
-    """Return the questions of a run: every hour of arrival that is not settled for its window, a day at most each."""
+def lanes(run: Run) -> list[Lane]:
+    """Return what is to be asked: for each table every hour of arrival that is not settled for the run's window."""
     event = run.span.window
     last = hour_ceiling(event.end + LATEST_ARRIVAL if run.span.fixed else event.end)
     # What has not arrived yet by the clock is one question: it is almost always empty.
     present = min(last, max(hour_ceiling(run.now), hour_ceiling(event.end)))
-    by_table = []
-    for workspace in run.workspaces:
-        for table in TABLES:
-            past = set(hours(Window(hour_floor(event.start), present))) - _settled(run, workspace, table)
-            windows = [window for stretch in runs_of_hours(past) for window in split(stretch, LONGEST)]
-            if present < last:
-                windows.append(Window(present, last))
-            by_table.append([Question(workspace, table, window) for window in windows])
-    # One of each table in turn, so that a table that is absent or refused is known before it is asked for the rest.
-    return [question for turn in zip_longest(*by_table) for question in turn if question]
+    tail = Window(present, last) if present < last else None
+    return [
+        Lane(
+            workspace,
+            table,
+            runs_of_hours(set(hours(Window(hour_floor(event.start), present))) - _settled(run, workspace, table)),
+            tail,
+            width=AT_ONCE,
+        )
+        for workspace in run.workspaces
+        for table in TABLES
+    ]
 
 
 def _settled(run: Run, workspace: str, table: str) -> set[datetime]:
@@ -130,53 +129,60 @@ def pull(run: Run, service: Service, patience: Patience, watch: Callable[[Progre
     Raises PermissionRefused where nothing could be read, ServiceUnavailable where the service cannot be reached, gives
     up, or does not understand a query, and UsageError for a workspace that does not exist.
     """
-    waiting = deque(plan(run))
-    planned = Counter(question.table for question in waiting)
-    answered: Counter[str] = Counter()
-    closed: dict[tuple[str, str], Refusal] = {}  # tables that this run will not ask again
-    readable = not waiting
+    to_ask = lanes(run)
     records = Landed()
-    under_way: dict[Future[tuple[Answer | Refusal, int]], Question] = {}
+    readable = not any(lane.pending for lane in to_ask)
+    forbidden = ""
+    waiting: deque[tuple[Lane, Question]] = deque()
+    under_way: dict[Future[tuple[Answer | Refusal, int]], tuple[Lane, Question]] = {}
     crew = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="ask")
     try:
-        while waiting or under_way:
+        while True:
+            for lane in to_ask:
+                if lane.idle:
+                    waiting.extend((lane, Question(lane.workspace_id, lane.table, each)) for each in lane.next_round())
+            # An answer that waits to be landed counts as under way: what is in memory is bounded by them.
             while waiting and len(under_way) < AT_ONCE:
-                question = waiting.popleft()
-                if refusal := closed.get((question.workspace_id, question.table)):
-                    _record(run, question, refusal)
-                else:
-                    under_way[crew.submit(_ask, service, question, run.span.window, patience)] = question
-            done, _ = wait(under_way, timeout=1, return_when=FIRST_COMPLETED)
+                lane, question = waiting.popleft()
+                under_way[crew.submit(_ask, service, question, run.span.window, patience)] = lane, question
+            if not under_way:
+                break
+            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
             for future in done:
-                asked = under_way.pop(future)
+                lane, question = under_way.pop(future)
                 reply, tries = future.result()
-                question = replace(asked, tries=asked.tries + tries)
-                if isinstance(reply, Answer):
-                    readable = True
-                    records += _land(run, question, reply)
-                elif reply.kind in _FATAL:
-                    raise _FATAL[reply.kind](_sentence(question, reply))
-                elif reply.kind is Kind.TOO_LARGE and (halves := halve(question.arrival, SHORTEST)):
-                    waiting.extendleft(
-                        [replace(asked, arrival=halves[1], tries=0), replace(question, arrival=halves[0])]
-                    )
-                    planned[question.table] += 2
-                else:
-                    _record(run, question, reply)
-                    if reply.kind in (Kind.ABSENT, Kind.FORBIDDEN):
-                        closed[question.workspace_id, question.table] = reply
-                answered[question.table] += 1
-                watch(Progress(question.table, answered[question.table], planned[question.table], records.landed))
+                records += _settle(run, lane, replace(question, tries=tries), reply)
+                readable = readable or isinstance(reply, Answer)
+                if isinstance(reply, Refusal) and reply.kind is Kind.FORBIDDEN:
+                    forbidden = reply.reason
+                watch(Progress(lane.table, lane.share, records.landed))
     finally:
         patience.give_up()
         crew.shutdown(wait=False, cancel_futures=True)
-    forbidden = [refusal for refusal in closed.values() if refusal.kind is Kind.FORBIDDEN]
     if forbidden and not readable:
         raise PermissionRefused(
-            f"No table could be read: {forbidden[0].reason}; give the identity the role Log Analytics Reader on the "
+            f"No table could be read: {forbidden}; give the identity the role Log Analytics Reader on the "
             "workspace (a new permission can take an hour)."
         )
     return records
+
+
+def _settle(run: Run, lane: Lane, question: Question, reply: Answer | Refusal) -> Landed:
+    """Land an answer, or enter a refusal into the coverage; teach the lane. Raises for a refusal that ends the run."""
+    if isinstance(reply, Answer):
+        return _land(run, lane, question, reply)
+    if reply.kind in _FATAL:
+        raise _FATAL[reply.kind](_sentence(question, reply))
+    if reply.kind is Kind.TOO_LARGE:
+        if lane.too_large(question.arrival, weight(reply.rows, reply.size)):
+            return Landed()
+    else:
+        lane.failed(question.arrival)
+    _record(run, question, reply)
+    if reply.kind in (Kind.ABSENT, Kind.FORBIDDEN):
+        for rest in lane.close():
+            _record(run, Question(lane.workspace_id, lane.table, rest), reply)
+    return Landed()
 
 
 # Refusals that end a run, and the error that tells the user.
@@ -223,25 +229,30 @@ def _ask(service: Service, question: Question, event: Window, patience: Patience
             return reply, tries
 
 
-def _land(run: Run, question: Question, answer: Answer) -> Landed:
+def _land(run: Run, lane: Lane, question: Question, answer: Answer) -> Landed:
     run.con.execute("BEGIN")
     landed = Landed()
-    brought = answer.page is not None and not answer.page.frame.is_empty()
-    if answer.page is not None and brought:
+    brought = {}
+    if answer.page is not None and answer.rows:
         landed = land(run.con, answer.page, run.scratch, question.workspace_id)
-    _enter(run, question, "complete", None, arrived=brought)
+        brought = arrivals(run.con)
+    _enter(run, question, "complete", None, brought)
     run.con.execute("COMMIT")
+    counts = {hour: count for hour, (count, _) in brought.items()}
+    lane.answered(question.arrival, weight(answer.rows, answer.size), counts)
     return landed
 
 
 def _record(run: Run, question: Question, refusal: Refusal) -> None:
     run.con.execute("BEGIN")
-    _enter(run, question, "absent" if refusal.kind is Kind.ABSENT else "incomplete", refusal.reason, arrived=False)
+    _enter(run, question, "absent" if refusal.kind is Kind.ABSENT else "incomplete", refusal.reason, {})
     run.con.execute("COMMIT")
 
 
-def _enter(run: Run, question: Question, status: str, note: str | None, arrived: bool) -> None:
+def _enter(
+    run: Run, question: Question, status: str, note: str | None, brought: Mapping[datetime, tuple[int, datetime]]
+) -> None:
     asked = Asked(
         question.workspace_id, question.table, question.arrival, run.span.window, status, question.tries, note
     )
-    record_asked(run.con, asked, arrived, begun_before=max(run.now, run.span.window.end))
+    record_asked(run.con, asked, brought, begun_before=max(run.now, run.span.window.end))

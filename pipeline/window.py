@@ -94,23 +94,3 @@ def runs_of_hours(starts: Iterable[datetime]) -> list[Window]:
         else:
             merged.append(Window(start, start + HOUR))
     return merged
-
-
-def split(window: Window, longest: timedelta) -> list[Window]:
-    """Cut a window into consecutive windows of at most ``longest``; the last may be shorter."""
-    pieces = []
-    start = window.start
-    while start < window.end:
-        end = min(start + longest, window.end)
-        pieces.append(Window(start, end))
-        start = end
-    return pieces
-
-
-def halve(window: Window, shortest: timedelta) -> tuple[Window, Window] | None:
-    """Cut a window in two at a whole multiple of ``shortest``; None where it is too short for that."""
-    steps = window.length // shortest
-    if steps < 2:
-        return None
-    middle = window.start + shortest * (steps // 2)
-    return Window(window.start, middle), Window(middle, window.end)

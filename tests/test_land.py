@@ -320,7 +320,7 @@ def test_each_hour_that_was_asked_for_is_a_row_with_the_records_that_arrived_in_
     arrivals = [MORNING, MORNING + 59 * MINUTE, MORNING + 2 * HOUR]
     records = [sign_in(Id=f"{number}", IngestedAt=arrived) for number, arrived in enumerate(arrivals)]
     land.land(con, page("SigninLogs", *records), tmp_path, "w")
-    land.record_asked(con, asked(), arrived=True, begun_before=MORNING + 3 * HOUR)
+    land.record_asked(con, asked(), brought=land.arrivals(con), begun_before=MORNING + 3 * HOUR)
     assert coverage(con) == [
         (MORNING, "complete", 2, None),
         (MORNING + HOUR, "complete", 0, None),
@@ -332,13 +332,13 @@ def test_the_newest_arrival_of_an_hour_stands_in_its_row(con: duckdb.DuckDBPyCon
     newest = MORNING + 59 * MINUTE
     records = [sign_in(IngestedAt=MORNING), sign_in(Id="b", IngestedAt=newest)]
     land.land(con, page("SigninLogs", *records), tmp_path, "w")
-    land.record_asked(con, asked(hours=1), arrived=True, begun_before=MORNING + HOUR)
+    land.record_asked(con, asked(hours=1), brought=land.arrivals(con), begun_before=MORNING + HOUR)
     assert one(con, "SELECT newest_ingested_at FROM coverage") == newest
 
 
 def test_an_hour_asked_for_again_has_the_row_of_the_last_asking(con: duckdb.DuckDBPyConnection) -> None:
-    land.record_asked(con, asked("incomplete", note="gave up"), arrived=False, begun_before=MORNING + 3 * HOUR)
-    land.record_asked(con, asked(hours=1), arrived=False, begun_before=MORNING + 3 * HOUR)
+    land.record_asked(con, asked("incomplete", note="gave up"), brought={}, begun_before=MORNING + 3 * HOUR)
+    land.record_asked(con, asked(hours=1), brought={}, begun_before=MORNING + 3 * HOUR)
     assert coverage(con) == [
         (MORNING, "complete", 0, None),
         (MORNING + HOUR, "incomplete", 0, "gave up"),
@@ -351,14 +351,14 @@ def test_halves_of_an_hour_are_one_row_that_is_as_good_as_the_worse(con: duckdb.
     halves = [Window(MORNING, MORNING + half), Window(MORNING + half, MORNING + HOUR)]
     for arrival, status, note in zip(halves, ("incomplete", "complete"), ("cut", None), strict=True):
         stretch = Asked("w", "SigninLogs", arrival, Window(MORNING, MORNING + HOUR), status, 1, note)
-        land.record_asked(con, stretch, arrived=False, begun_before=MORNING + HOUR)
+        land.record_asked(con, stretch, brought={}, begun_before=MORNING + HOUR)
     assert con.execute('SELECT "hour", status, requests, note FROM coverage').fetchall() == [
         (MORNING, "incomplete", 2, "cut")
     ]
 
 
 def test_an_hour_that_had_not_begun_is_no_coverage(con: duckdb.DuckDBPyConnection) -> None:
-    land.record_asked(con, asked(hours=30), arrived=False, begun_before=MORNING + HOUR)
+    land.record_asked(con, asked(hours=30), brought={}, begun_before=MORNING + HOUR)
     assert [hour for hour, *_ in coverage(con)] == [MORNING]
 
 
@@ -366,7 +366,7 @@ def test_records_from_hours_that_the_clock_has_not_reached_are_covered_all_the_s
     con: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
     land.land(con, page("SigninLogs", sign_in(IngestedAt=MORNING + 2 * HOUR)), tmp_path, "w")
-    land.record_asked(con, asked(hours=30), arrived=True, begun_before=MORNING + HOUR)
+    land.record_asked(con, asked(hours=30), brought=land.arrivals(con), begun_before=MORNING + HOUR)
     assert [(hour, rows) for hour, _, rows, _ in coverage(con)] == [
         (MORNING, 0),
         (MORNING + HOUR, 0),
@@ -376,9 +376,9 @@ def test_records_from_hours_that_the_clock_has_not_reached_are_covered_all_the_s
 
 def test_asking_for_one_table_leaves_the_coverage_of_another(con: duckdb.DuckDBPyConnection) -> None:
     other = asked("absent", hours=1, note="the workspace has no table")
-    land.record_asked(con, other, arrived=False, begun_before=MORNING + HOUR)
+    land.record_asked(con, other, brought={}, begun_before=MORNING + HOUR)
     stretch = Asked("w", "AuditLogs", other.arrival, other.event, "complete", 1)
-    land.record_asked(con, stretch, arrived=False, begun_before=MORNING + HOUR)
+    land.record_asked(con, stretch, brought={}, begun_before=MORNING + HOUR)
     assert sorted(status for _, status, *_ in coverage(con)) == ["absent", "complete"]
 
 

@@ -13,14 +13,12 @@ from pipeline.errors import UsageError
 from pipeline.window import (
     HOUR,
     Window,
-    halve,
     hour_ceiling,
     hour_floor,
     hours,
     parse_duration,
     parse_moment,
     runs_of_hours,
-    split,
 )
 
 NOON = datetime(2026, 10, 31, 12)
@@ -110,35 +108,3 @@ def test_windows_of_hours_hold_those_hours_and_no_others(starts: list[datetime])
     merged = runs_of_hours(starts)
     assert [hour for window in merged for hour in hours(window)] == sorted(set(starts))
     assert all(left.end < right.start for left, right in pairwise(merged))
-
-
-@given(windows, st.timedeltas(min_value=timedelta(hours=7), max_value=timedelta(days=9)))
-def test_a_window_cut_in_pieces_is_covered_without_gap_or_overlap(window: Window, longest: timedelta) -> None:
-    pieces = split(window, longest)
-    assert pieces[0].start == window.start
-    assert pieces[-1].end == window.end
-    assert all(left.end == right.start for left, right in pairwise(pieces))
-    assert all(timedelta(0) < piece.length <= longest for piece in pieces)
-
-
-@given(windows, st.timedeltas(min_value=MINUTE, max_value=timedelta(days=2)))
-def test_halves_meet_at_a_multiple_of_the_shortest_and_neither_is_shorter(window: Window, shortest: timedelta) -> None:
-    halves = halve(window, shortest)
-    if halves is None:
-        assert window.length < 2 * shortest
-        return
-    left, right = halves
-    assert (left.start, left.end, right.end) == (window.start, right.start, window.end)
-    assert left.length % shortest == timedelta(0)
-    assert shortest <= left.length <= right.length
-
-
-def test_a_window_of_two_of_the_shortest_is_cut_in_the_middle() -> None:
-    assert halve(Window(NOON, NOON + 20 * MINUTE), 10 * MINUTE) == (
-        Window(NOON, NOON + 10 * MINUTE),
-        Window(NOON + 10 * MINUTE, NOON + 20 * MINUTE),
-    )
-
-
-def test_a_window_too_short_for_two_is_not_cut() -> None:
-    assert halve(Window(NOON, NOON + 19 * MINUTE), 10 * MINUTE) is None
