@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     import duckdb
 
-# Far above what any tenant needs: each turn explains the failures better, so the loop ends by itself.
-_TURNS = 200
+# Five to ten turns are usual; what a later turn would add is detail of the largest incidents, slow to find.
+_TURNS = 40
 _REFITS = 3
 
 _COUNTED_ONCE = ("scan_failures", "scan_values", "scan_successes", "scan_days", "scan_prices")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,14 +37,28 @@ LIKEST = {
 }
 
 
-@pytest.fixture
-def judged(landed: Callable[..., duckdb.DuckDBPyConnection]) -> Callable[[str], duckdb.DuckDBPyConnection]:
-    """Land the story of a cause, judge it, and return the database."""
+@dataclass(frozen=True)
+class Told:
+    """What was found in a story, and what each rule said of it."""
 
-    def tells(cause: str) -> duckdb.DuckDBPyConnection:
-        con = landed(*BY_CAUSE[cause]().pages(), workspace_id="w")
-        judge.judge(con, list(PACK.values()), SINCE, UNTIL)
-        return con
+    causes: list[str]
+    evidence: dict[str, list[rules.Evidence]]
+
+
+_told: dict[str, Told] = {}
+
+
+@pytest.fixture
+def tell(landed: Callable[..., duckdb.DuckDBPyConnection]) -> Callable[[str], Told]:
+    """Judge the story of a cause, once for all tests."""
+
+    def tells(cause: str) -> Told:
+        if cause not in _told:
+            con = landed(*BY_CAUSE[cause]().pages(), workspace_id="w")
+            judge.judge(con, list(PACK.values()), SINCE, UNTIL)
+            causes = [row[0] for row in con.execute("SELECT cause FROM found_incidents").fetchall()]
+            _told[cause] = Told(causes, {rule.id: rules.evidence(con, rule, WINDOW) for rule in PACK.values()})
+        return _told[cause]
 
     return tells
 
@@ -53,21 +68,19 @@ def test_every_rule_has_its_stories() -> None:
 
 
 @pytest.mark.parametrize("cause", BY_CAUSE)
-def test_a_rule_speaks_for_its_own_story(cause: str, judged: Callable[[str], duckdb.DuckDBPyConnection]) -> None:
-    con = judged(cause)
-    (said,) = rules.evidence(con, PACK[cause], WINDOW)
+def test_a_rule_speaks_for_its_own_story(cause: str, tell: Callable[[str], Told]) -> None:
+    told = tell(cause)
+    (said,) = told.evidence[cause]
     assert said.log_odds > 1
     assert said.evidence_for
     assert said.evidence_against
-    assert con.execute("SELECT cause FROM found_incidents").fetchall() == [(cause,)]
+    assert told.causes == [cause]
     # a change is named where there was one, and only there
     assert (said.change_id is not None) == bool(BY_CAUSE[cause]().changes)
 
 
 @pytest.mark.parametrize("cause", LIKEST)
-def test_a_rule_is_quiet_in_the_story_likest_to_its_own(
-    cause: str, judged: Callable[[str], duckdb.DuckDBPyConnection]
-) -> None:
-    con = judged(LIKEST[cause])
-    assert con.execute("SELECT count(*) FROM found_incidents").fetchall() == [(1,)]
-    assert all(said.log_odds < 0 for said in rules.evidence(con, PACK[cause], WINDOW))
+def test_a_rule_is_quiet_in_the_story_likest_to_its_own(cause: str, tell: Callable[[str], Told]) -> None:
+    told = tell(LIKEST[cause])
+    assert len(told.causes) == 1
+    assert all(said.log_odds < 0 for said in told.evidence[cause])

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from stories import BY_CAUSE, OFFICE, ONSET, SINCE, UNTIL, Story, attempt, calm
+from stories import BY_CAUSE, OFFICE, ONSET, SINCE, UNTIL, Story, calm
 
 from pipeline import incidents
 
@@ -97,15 +97,6 @@ def test_a_failure_that_names_no_device_belongs_to_the_device_that_its_user_has(
 def test_failures_outside_the_window_are_left_alone(landed: Callable[..., duckdb.DuckDBPyConnection]) -> None:
     con = landed(*BY_CAUSE["device_key_lost"]().pages(), workspace_id="w")
     assert incidents.find(con, SINCE, ONSET) == ()
-
-
-@pytest.mark.parametrize(("apart", "incidents_found"), [(timedelta(seconds=5), 0), (timedelta(hours=1), 1)])
-def test_six_refusals_within_a_minute_are_one_witness_but_not_over_six_hours(
-    find: Callable[[Story], tuple[Incident, ...]], apart: timedelta, incidents_found: int
-) -> None:
-    refused = [attempt(0, ONSET + number * apart, ResultType="50099", AppId="app-1") for number in range(6)]
-    others = [record for record in calm().sign_ins if record["UserId"] != "user-0" or record["CreatedDateTime"] < ONSET]
-    assert len(find(Story(others + refused))) == incidents_found
 
 
 def test_an_incident_keeps_its_id_in_a_rebuilt_database(find: Callable[[Story], tuple[Incident, ...]]) -> None:

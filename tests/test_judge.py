@@ -60,10 +60,10 @@ def test_an_incident_is_told_in_one_sentence_with_its_change_and_the_next_step(
         "SELECT scope, cause, change_id, summary, next_step, failures, sign_ins FROM incidents"
     ).fetchall()
     assert (scope, cause, change_id) == ("device=device-0", "device_reregistered", "change-1")
-    assert summary.startswith("20 device signatures of device=device-0 (PC-0) were refused since 2026-10-08T09:00Z")
+    assert summary.startswith("19 device signatures of device=device-0 (PC-0) were refused since 2026-10-08T09:00Z")
     assert "(device_reregistered)" in summary
     assert next_step.startswith("Remove the old account")
-    assert failures == sign_ins == 20
+    assert failures == sign_ins == 19
 
 
 def test_the_hypotheses_are_ranked_and_their_confidences_with_the_unexplained_one_are_a_distribution(
@@ -176,7 +176,9 @@ def test_most_incidents_of_a_labelled_tenant_are_found_and_a_quiet_one_is_quiet(
 ) -> None:
     folder = shared / "tenants" / tenant
     labels = json.loads((folder / "labels.json").read_text())
-    con = landed(*(Page(file.stem, pl.read_parquet(file)) for file in sorted(folder.glob("*.parquet"))))
+    frames = {file.stem: pl.read_parquet(file) for file in sorted(folder.glob("*.parquet"))}
+    # JSON is read as bytes
+    con = landed(*(Page(table, frame.cast({pl.Binary: pl.String})) for table, frame in frames.items()))
     judge.judge(con, rules.load(), datetime.fromisoformat(labels["since"]), datetime.fromisoformat(labels["until"]))
     causes = dict(con.execute("SELECT incident_id, cause FROM found_incidents").fetchall())
     owned: dict[str, set[str]] = {incident_id: set() for incident_id in causes}

@@ -1,6 +1,6 @@
--- One row an incident: how often sign-ins beside it were refused between its first and last failure; a rate is empty
+-- One row an incident: how often sign-ins beside it were refused between its first and its last failure.
 -- stored: yes
--- where nobody signed in. Failures that another incident explains are left out, on both sides of the fraction.
+-- A rate is empty where nobody signed in. Failures that another incident explains are left out on both sides of it.
 -- incident_id: the incident
 -- outside_attempts: sign-ins that share no device, application, user, address or client with the incident
 -- outside_rate: the share of them refused
