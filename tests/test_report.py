@@ -396,7 +396,7 @@ def test_an_hour_that_was_not_seen_stands_in_the_coverage_with_its_note(
 ) -> None:
     hour = Window(MORNING, MORNING + HOUR)
     asked = Asked("w", "AuditLogs", hour, WINDOW, "incomplete", 3, "the identity may not read it")
-    land.record_asked(emptied, asked, arrived=False, begun_before=hour.end)
+    land.record_asked(emptied, asked, brought={}, begun_before=hour.end)
     assert picked(rows(emptied, "coverage", tmp_path), *HEADERS["coverage"].split(", ")) == [
         ("AuditLogs", "2026-10-14T08:00:00Z", "incomplete", "0", "3", "", "the identity may not read it", "w")
     ]

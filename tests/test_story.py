@@ -24,7 +24,7 @@ def ask(con: duckdb.DuckDBPyConnection, table: str, status: str, note: str | Non
     """Enter six hours of a table into the coverage."""
     arrival = Window(MORNING, MORNING + 6 * HOUR)
     asked = Asked(workspace, table, arrival, WINDOW, status, 1, note)
-    land.record_asked(con, asked, arrived=False, begun_before=arrival.end)
+    land.record_asked(con, asked, brought={}, begun_before=arrival.end)
 
 
 def told(con: duckdb.DuckDBPyConnection) -> story.Story:
@@ -85,7 +85,7 @@ def test_holes_outside_the_window_are_not_this_nights(landed: Land) -> None:
     land.record_asked(
         con,
         Asked("w", "SigninLogs", long_ago, long_ago, "incomplete", 1, "gave up"),
-        arrived=False,
+        brought={},
         begun_before=MORNING,
     )
     assert told(con).summary.complete
