@@ -1,13 +1,12 @@
 """Turn incidents and the evidence of the rules into ranked causes with a confidence, and store them.
 
-The judge weighs what rules say and knows no cause but `unexplained`, the honest answer where evidence is thin. How an
-incident is found and what speaks for a cause is SQL; nothing of a single cause may enter here.
+How an incident is found and what speaks for a cause is SQL, how that is weighed is ranking's; nothing of a single cause
+may enter here.
 """
 
 from __future__ import annotations
 
 import contextlib
-import math
 import threading
 from collections import Counter
 from dataclasses import dataclass
@@ -16,24 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from pipeline import assets, incidents, rules, views
+from pipeline import assets, incidents, ranking, rules, views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-CALIBRATION = "not yet calibrated: the weights behind it were set by hand and checked on simulated tenants only"
-
-_UNEXPLAINED = "unexplained"
-# Below this no single cause carries the incident, and naming the best of many would be a guess.
-_FLOOR = 0.3
-_MOST_HYPOTHESES = 5
 _QUIET = timedelta(hours=24)
 _RULE_SECONDS = 60
-_NEXT_STEP = (
-    "Read the evidence for and against each cause, look at one failing device's own sign-in log, and confirm the cause "
-    "once it is known."
-)
 # Views that are stored and read the incidents, in the order they build on each other.
 _EVIDENCE_VIEWS = (
     "incident_values",
@@ -52,20 +41,6 @@ class Judgement:
 
     statuses: Mapping[str, int]
     not_evaluable: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class _Hypothesis:
-    cause: str
-    log_odds: float
-    confidence: float
-    change_id: str | None
-    change_workspace_id: str | None
-    evidence_for: str
-    evidence_against: str
-    mechanism: str | None
-    title: str
-    next_step: str
 
 
 def judge(
@@ -93,7 +68,7 @@ def judge(
         for incident in found:
             status = _status(incident, known[0][0] if known else None, until)
             statuses[status] += 1
-            ranked = _ranked(heard.get(incident.incident_id, []))
+            ranked = ranking.ranked(heard.get(incident.incident_id, []))
             _write(con, incident, status, counted[incident.incident_id], ranked)
         con.execute("DELETE FROM last_judgement")
         con.execute("INSERT INTO last_judgement VALUES (?)", [[incident.incident_id for incident in found]])
@@ -123,7 +98,7 @@ def _enter(con: duckdb.DuckDBPyConnection, found: Sequence[incidents.Incident]) 
         ],
     )
     for incident in found:
-        _insert(con, incident, {"status": "", "cause": _UNEXPLAINED})
+        _insert(con, incident, {"status": "", "cause": ranking.UNEXPLAINED})
     refresh(con)
 
 
@@ -181,59 +156,12 @@ def _status(incident: incidents.Incident, known: Sequence[str] | None, until: da
     return "resolved" if quiet else "ongoing"
 
 
-def _ranked(said: Sequence[tuple[rules.Rule, rules.Evidence]]) -> list[_Hypothesis]:
-    """Return the hypotheses, the likeliest first; of several rules for one cause the strongest speaks for it."""
-    best: dict[str, tuple[rules.Rule, rules.Evidence]] = {}
-    for rule, evidence in sorted(said, key=lambda one: (-one[1].log_odds, one[0].id)):
-        best.setdefault(rule.cause, (rule, evidence))
-    best.pop(_UNEXPLAINED, None)
-    odds = {cause: math.exp(max(-30.0, min(30.0, evidence.log_odds))) for cause, (_, evidence) in best.items()}
-    whole = 1.0 + math.fsum(odds.values())
-    # where even the best is thin, half of every share goes to the honest answer, which then stands first
-    thin = max(odds.values(), default=0.0) / whole < _FLOOR
-    share = {cause: value / whole / (2 if thin else 1) for cause, value in odds.items()}
-    named = [
-        _Hypothesis(
-            cause=cause,
-            log_odds=evidence.log_odds,
-            confidence=share[cause],
-            change_id=evidence.change_id,
-            change_workspace_id=evidence.change_workspace_id,
-            evidence_for=evidence.evidence_for,
-            evidence_against=evidence.evidence_against,
-            mechanism=rule.mechanism,
-            title=rule.title or rule.cause,
-            next_step=rule.remediation or _NEXT_STEP,
-        )
-        for cause, (rule, evidence) in best.items()
-    ]
-    named.sort(key=lambda one: (-one.confidence, -one.log_odds, one.cause))
-    unexplained = _unexplained(1.0 - math.fsum(share.values()), named)
-    return sorted([*named[:_MOST_HYPOTHESES], unexplained], key=lambda one: (-one.confidence, -one.log_odds, one.cause))
-
-
-def _unexplained(confidence: float, named: Sequence[_Hypothesis]) -> _Hypothesis:
-    best = f"the best of {len(named)} causes, {named[0].cause}, reaches {named[0].confidence:.2f}" if named else ""
-    return _Hypothesis(
-        cause=_UNEXPLAINED,
-        log_odds=0.0,
-        confidence=confidence,
-        change_id=None,
-        change_workspace_id=None,
-        evidence_for="No rule speaks of it." if not named else "What no cause accounts for stays here.",
-        evidence_against=f"Of what could be asked, {best}." if named else "",
-        mechanism=None,
-        title="no cause is supported well enough",
-        next_step=_NEXT_STEP,
-    )
-
-
 def _write(
     con: duckdb.DuckDBPyConnection,
     incident: incidents.Incident,
     status: str,
     counted: Sequence[Any],
-    ranked: Sequence[_Hypothesis],
+    ranked: Sequence[ranking.Hypothesis],
 ) -> None:
     sign_ins, devices, users, apps, onset, scope_name = counted
     first = ranked[0]

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline import assets
+from pipeline.ranking import CALIBRATION
 from pipeline.store import run
 
 if TYPE_CHECKING:
@@ -81,9 +82,7 @@ def tell(con: duckdb.DuckDBPyConnection, window: Window, run_id: str) -> Story:
     )
     lines += _unseen_lines(unseen)
     if incidents:
-        lines.append(
-            "Causes are hypotheses; their confidence is set by hand and not calibrated yet (causes.csv says why)."
-        )
+        lines.append(f"Causes are hypotheses; their confidence is {CALIBRATION} (causes.csv says why).")
     summary = Summary(
         run_id=run_id,
         status="incomplete" if holes else "complete",
