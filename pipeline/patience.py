@@ -29,14 +29,15 @@ class Patience:
         self._first_wait = first_wait
         self._ended = threading.Event()
         self._lock = threading.Lock()
-        self._began = time.monotonic()
-        self._answered_at: float | None = None
+        self._contacted = False
+        self._progress_at = time.monotonic()
         self._paused_until = 0.0
 
     def answered(self) -> None:
         """Note that the service answered, which fills the budget again."""
         with self._lock:
-            self._answered_at = time.monotonic()
+            self._contacted = True
+            self._progress_at = time.monotonic()
 
     def give_up(self) -> None:
         """End every wait at once."""
@@ -54,13 +55,11 @@ class Patience:
 
         ``retry_after`` (seconds, from the service) pauses every thread; ``contact`` tells whether anybody answered.
         """
-        now = time.monotonic()
-        if contact:
-            self._note_contact(now)
         with self._lock:
-            since = self._began if self._answered_at is None else self._answered_at
-            budget = self._budget if self._answered_at is not None else min(self._budget, self._first_contact)
-            left = since + budget - now
+            now = time.monotonic()
+            self._contacted = self._contacted or contact
+            budget = self._budget if self._contacted else min(self._budget, self._first_contact)
+            left = self._progress_at + budget - now
             if retry_after is not None:
                 if retry_after > left:
                     return False
@@ -69,10 +68,3 @@ class Patience:
         # the jitter spreads load and guards nothing
         delay = min(LONGEST_WAIT, self._first_wait * 2 ** (tries - 1)) * random.uniform(0.5, 1.0)  # noqa: S311
         return delay <= left and not self._ended.wait(delay)
-
-    def _note_contact(self, now: float) -> None:
-        """A refusal is an answer of sorts: from then on the whole budget counts, but it is not filled again."""
-        with self._lock:
-            if self._answered_at is None:
-                self._answered_at = self._began
-                self._began = now

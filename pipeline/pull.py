@@ -11,7 +11,7 @@ from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from pipeline.errors import PermissionRefused, ServiceUnavailable, UsageError
 from pipeline.land import Asked, Landed, arrivals, land, record_asked
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from pipeline.errors import TriageError
+    from pipeline.logs import LogAnalytics
     from pipeline.patience import Patience
     from pipeline.settings import Span
 
@@ -39,14 +40,6 @@ LATEST_ARRIVAL = timedelta(days=3)
 TRIES_OF_PARTIAL = 3  # tries of a window that the service answers only in part, for another reason than its size
 
 _PASSING = (Kind.BUSY, Kind.BROKEN, Kind.UNREACHABLE)  # refusals that may be gone at the next try
-
-
-class Service(Protocol):
-    """Whoever answers a question over a window: Log Analytics, or a test's stand-in for its faults."""
-
-    def ask(self, workspace_id: str, table: str, arrival: Window, event: Window) -> Answer | Refusal:
-        """Ask for the records of one table that arrived in ``arrival`` and happened in ``event``."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -123,7 +116,7 @@ def _settled(run: Run, workspace: str, table: str) -> set[datetime]:
     return {hour for (hour,) in rows}
 
 
-def pull(run: Run, service: Service, patience: Patience, watch: Callable[[Progress], None]) -> Landed:
+def pull(run: Run, service: LogAnalytics, patience: Patience, watch: Callable[[Progress], None]) -> Landed:
     """Ask every question of the run and land every answer; each finished window is kept, whatever comes after.
 
     Raises PermissionRefused where nothing could be read, ServiceUnavailable where the service cannot be reached, gives
@@ -214,19 +207,20 @@ def _sentence(question: Question, refusal: Refusal) -> str:
     )
 
 
-def _ask(service: Service, question: Question, event: Window, patience: Patience) -> tuple[Answer | Refusal, int]:
+def _ask(service: LogAnalytics, question: Question, event: Window, patience: Patience) -> tuple[Answer | Refusal, int]:
     """Ask until there is an answer, a refusal that asking again does not change, or no patience left."""
     tries = 0
-    while True:
+    reply: Answer | Refusal = Refusal(Kind.BUSY, "the run ended before it was asked")
+    while patience.wait_turn():
         tries += 1
         reply = service.ask(question.workspace_id, question.table, question.arrival, event)
         if isinstance(reply, Answer):
             patience.answered()
-            return reply, tries
+            break
         again = reply.kind in _PASSING or (reply.kind is Kind.PARTIAL and tries < TRIES_OF_PARTIAL)
-        reached = reply.kind is not Kind.UNREACHABLE
-        if not again or not patience.wait_again(tries, reply.retry_after, reached) or not patience.wait_turn():
-            return reply, tries
+        if not again or not patience.wait_again(tries, reply.retry_after, reply.kind is not Kind.UNREACHABLE):
+            break
+    return reply, tries
 
 
 def _land(run: Run, lane: Lane, question: Question, answer: Answer) -> Landed:
