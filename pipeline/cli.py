@@ -180,7 +180,7 @@ def import_(
     """
     from pipeline import runs, settings
 
-    counts = runs.import_files(settings.database(db), paths)
+    counts = runs.import_files(settings.database(db), paths, console.ticker(quiet))
     total = runs.in_all(counts)
     if not quiet and form is Format.json:
         output.write_object(total)

@@ -69,6 +69,19 @@ def watcher(quiet: bool) -> Callable[[Progress], None]:
     return watch
 
 
+def ticker(quiet: bool) -> Callable[[str], None]:
+    """Return what tells of long work: the newest line, now and then."""
+    told = time.monotonic()
+
+    def tick(line: str) -> None:
+        nonlocal told
+        if time.monotonic() - told >= _SECONDS_BETWEEN_LINES:
+            told = time.monotonic()
+            say(line, quiet)
+
+    return tick
+
+
 def exit_code(error: BaseException) -> int:
     """Say an error in one sentence, last on stderr, and return the exit code of the command's contract."""
     if is_interrupt(error):

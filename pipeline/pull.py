@@ -37,6 +37,7 @@ AT_ONCE = 5  # Analytics queries that the service runs at once for one user (azu
 VISIBLE_AFTER = timedelta(hours=2)
 # A record may arrive days after it happened (log-standard-columns rewrites TimeGenerated after two days).
 LATEST_ARRIVAL = timedelta(days=3)
+LONGEST_RETENTION = timedelta(days=12 * 366)  # nothing is kept longer (azure-monitor-limits-workspaces)
 TRIES_OF_PARTIAL = 3  # tries of a window that the service answers only in part, for another reason than its size
 
 _PASSING = (Kind.BUSY, Kind.BROKEN, Kind.UNREACHABLE)  # refusals that may be gone at the next try
@@ -78,12 +79,13 @@ def lanes(run: Run) -> list[Lane]:
     last = hour_ceiling(event.end + LATEST_ARRIVAL if run.span.fixed else event.end)
     # What has not arrived yet by the clock is one question: it is almost always empty.
     present = min(last, max(hour_ceiling(run.now), hour_ceiling(event.end)))
+    arrival = Window(hour_floor(max(event.start, event.end - LONGEST_RETENTION)), present)
     tail = Window(present, last) if present < last else None
     return [
         Lane(
             workspace,
             table,
-            runs_of_hours(set(hours(Window(hour_floor(event.start), present))) - _settled(run, workspace, table)),
+            runs_of_hours(set(hours(arrival)) - _settled(run, workspace, table)),
             tail,
             width=AT_ONCE,
         )

@@ -100,13 +100,16 @@ def write_report(db: Path, span: Span | None, out: Path) -> Story:
             return story.tell(con, window, run_id)
 
 
-def import_files(db: Path, paths: Sequence[Path]) -> list[Imported]:
-    """Bring exported files into the same tables. Raises UsageError for a path that is missing or of no known form."""
+def import_files(db: Path, paths: Sequence[Path], tick: Callable[[str], None]) -> list[Imported]:
+    """Bring exported files into the same tables; ``tick`` hears how far it has come.
+
+    Raises UsageError for a path that is missing or of no known form.
+    """
     from pipeline import exports
 
     files = [(file, exports.form_of(file)) for file in exports.files(paths)]
     with store.working(db) as work:
-        counts = [_import_file(work, file, form) for file, form in files]
+        counts = [_import_file(work, file, form, tick) for file, form in files]
         views.build(work.con)
         store.publish(work, db)
     return counts
@@ -177,7 +180,7 @@ def _entered(con: duckdb.DuckDBPyConnection, span: Span, begun: datetime) -> Sto
     return told
 
 
-def _import_file(work: store.Workfile, file: Path, form: str) -> Imported:
+def _import_file(work: store.Workfile, file: Path, form: str, tick: Callable[[str], None]) -> Imported:
     from pipeline import exports
 
     read = skipped = rejected = 0
@@ -193,5 +196,6 @@ def _import_file(work: store.Workfile, file: Path, form: str) -> Imported:
             if landed.rejected:
                 land.record_rejects(work.con, land.unfit_records(work.con, page, str(file)))
             fate += landed
+        tick(f"import: {file}: {read:,} records read")
     work.con.execute("COMMIT")
     return Imported(str(file), form, read, fate.landed, fate.duplicates, rejected + fate.rejected, skipped)
