@@ -24,7 +24,13 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: lint test
+# The oldest DuckDB that must be able to read what is published; a test opens the file with it.
+OLD_READER := .venv/duckdb-1.4
+$(OLD_READER): $(READY)
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check 'duckdb==1.4.*'
+
+check: lint $(OLD_READER) test
 
 docs: $(READY)
 	$(BIN)/typer pipeline.cli utils docs --name signin-triage --title "Commands" --output docs/reference.md

@@ -187,7 +187,7 @@ def import_(
     elif not quiet:
         output.write_rows(total["files"], form)
     if total["rejected"]:
-        console.say(f"{total['rejected']:,} records were set aside: see import_rejects in {db}.", quiet)
+        console.say(f"Records set aside: {total['rejected']:,}; import_rejects in {db} names each.", quiet)
     return 0
 
 

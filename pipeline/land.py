@@ -148,8 +148,10 @@ def _typed(name: str, given: str | None, wanted: str) -> str:
             "['%-m/%-d/%Y, %-I:%M:%S.%f %p', '%-m/%-d/%Y, %-I:%M:%S %p', '%-m/%-d/%Y %-I:%M:%S %p']))"
         )
     if wanted.startswith("STRUCT"):
-        return f"TRY_CAST(TRY_CAST({column} AS JSON) AS {wanted})"
-    return f"TRY_CAST({column} AS {wanted})"
+        structure = f"TRY_CAST(TRY_CAST({column} AS JSON) AS {wanted})"
+        return f"nullif({structure}, [])" if wanted.endswith("[]") else structure
+    # The service has no empty strings but "" for null, exports write either: here they are one.
+    return f"nullif(CAST({column} AS VARCHAR), '')" if wanted == "VARCHAR" else f"TRY_CAST({column} AS {wanted})"
 
 
 def arrivals(con: duckdb.DuckDBPyConnection) -> dict[datetime, tuple[int, datetime]]:

@@ -24,6 +24,10 @@ SHORTEST = timedelta(minutes=10)  # the smallest window that is asked before an 
 IDEAL_ROWS = 100_000
 IDEAL_BYTES = 16_000_000
 _MARGIN = 0.7  # of what a cut answer held: a busier day than the last must still fit
+# Two cut answers of about the same size show the service's limit; one may have been cut for any reason, and a cut of a
+# hundredth of the ideal is no limit that a service has.
+_SAME = 0.1
+_LEAST_LIMIT = 0.01
 
 
 def weight(rows: int, size: int) -> float:
@@ -36,7 +40,7 @@ class Lane:
     """The stretches of one table that are still to be asked, and what its answers have taught about their size.
 
     ``tail`` is asked last and whole: the time that has hardly begun, which is almost always empty. ``width`` is the
-    number of windows in a round after the first, which is one window alone: it tells what the table is like.
+    number of windows in a round once the table has answered; until then one window alone tells what it is like.
     """
 
     workspace_id: str
@@ -47,7 +51,8 @@ class Lane:
     _rhythm: dict[int, float] = field(default_factory=dict)  # the most weight that each hour of the day has brought
     _capacity: float = 1.0  # the weight that an answer may have
     _under_way: int = 0
-    _rounds: int = 0
+    _cuts: list[float] = field(default_factory=list)
+    _has_answered: bool = False
     _done: timedelta = timedelta()
     _total: timedelta = field(init=False)
 
@@ -67,7 +72,7 @@ class Lane:
     def next_round(self) -> list[Window]:
         """Hand out the next windows; none when everything has been asked."""
         windows: list[Window] = []
-        while self.pending and len(windows) < (self.width if self._rounds else 1):
+        while self.pending and len(windows) < (self.width if self._has_answered else 1):
             stretch = self.pending.pop(0)
             window = Window(stretch.start, self._end(stretch))
             if window.end < stretch.end:
@@ -76,12 +81,12 @@ class Lane:
         if not windows and self.tail:
             windows, self.tail = [self.tail], None
         self._under_way = len(windows)
-        self._rounds += 1
         return windows
 
     def answered(self, window: Window, answer_weight: float, arrivals: Mapping[datetime, int]) -> None:
         """Learn from a whole answer of which ``arrivals`` tells how many records each hour brought."""
         self._settled(window)
+        self._has_answered = True
         records = sum(arrivals.values())
         for hour in hours(window):
             asked = min(hour + HOUR, window.end) - max(hour, window.start)
@@ -97,8 +102,10 @@ class Lane:
             self._settled(window)
             return False
         self._under_way -= 1
-        if cut_weight:
-            self._capacity = min(self._capacity, _MARGIN * cut_weight)
+        if cut_weight > _LEAST_LIMIT:
+            if any(abs(cut_weight - other) <= _SAME * other for other in self._cuts):
+                self._capacity = min(self._capacity, _MARGIN * cut_weight)
+            self._cuts.append(cut_weight)
         for hour in hours(window):
             self._expect(hour, max(2 * self._capacity, cut_weight) / (window.length / HOUR))
         self.pending = sorted([*self.pending, window])

@@ -43,7 +43,7 @@ _SIZE = re.compile(
     r"(?:limit|size|record|row|budget)",
     re.IGNORECASE,
 )
-_UNRESOLVED = re.compile(r"Failed to resolve .*?['\"](\w+)['\"]", re.IGNORECASE)
+_UNRESOLVED = re.compile(r"(?:Failed to resolve .*?|Unknown function: ?)['\"](\w+)['\"]", re.IGNORECASE)
 _QUOTED = re.compile(r"['\"](\w+)['\"]")
 
 
@@ -53,6 +53,7 @@ class Kind(Enum):
     ABSENT = "absent"  # the workspace has no such table
     MISTAKEN = "mistaken"  # the query names what the workspace does not know
     TOO_LARGE = "too large"  # ask for less
+    SLOW = "slow"  # ask again, and if that does not help for less
     BUSY = "busy"  # ask again later
     BROKEN = "broken"  # the answer did not arrive whole
     PARTIAL = "partial"  # the service itself says that it did not answer whole, for another reason than size
@@ -61,6 +62,7 @@ class Kind(Enum):
     UNSIGNED = "unsigned"  # no token, or one that is not accepted
     FORBIDDEN = "forbidden"  # the token may not read this
     NO_WORKSPACE = "no workspace"  # no such workspace
+    STRANGE = "strange"  # whoever answered is no Log Analytics
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,10 @@ class LogAnalytics:
             return Refusal(Kind.UNSIGNED, _sign_in_remedy(error))
         except AzureError as error:
             return _without_answer(error, self._endpoint)
+        except OSError as error:  # the file of REQUESTS_CA_BUNDLE, which the client reads when it sends
+            return Refusal(
+                Kind.UNTRUSTED, f"No certificate can be checked ({_short(str(error))}): mend REQUESTS_CA_BUNDLE."
+            )
         # One body at a time is taken apart: as Python objects it is many times its size.
         with self._decoding:
             return _understood(response, content, table)
@@ -204,21 +210,28 @@ def _refused(response: HttpResponse, body: dict[str, Any], table: str) -> Refusa
     if status == 400:
         if _names_missing_table(said, table):
             return Refusal(Kind.ABSENT, f"the workspace has no table {table}")
-        return Refusal(Kind.MISTAKEN, f"the service does not understand the query of {table}: {_short(said)}")
+        unknown = ", ".join(dict.fromkeys(_UNRESOLVED.findall(said)))
+        reason = f"the workspace does not know {unknown}" if unknown else f"the service says {_short(said)}"
+        return Refusal(Kind.MISTAKEN, reason)
     if status == 401:
-        return Refusal(Kind.UNSIGNED, f"the service did not accept the token: {_short(said)}")
+        return Refusal(
+            Kind.UNSIGNED,
+            f"The service did not accept the token ({_short(said)}): check --cloud and the identity, or `az login`.",
+        )
     if status == 403:
         return Refusal(Kind.FORBIDDEN, f"the identity may not read it: {_short(said)}")
-    if status == 404:
+    if status == 404 and error:
         return Refusal(Kind.NO_WORKSPACE, f"the service knows no such workspace: {_short(said)}")
-    if status in (413, 504):
-        return Refusal(Kind.TOO_LARGE, f"the service gave up on its size (status {status})")
+    if status == 413:
+        return Refusal(Kind.TOO_LARGE, "the service refused an answer of its size")
+    if status == 504:
+        return Refusal(Kind.SLOW, "the service ran out of time on it (504)")
     if status == 429:
         return Refusal(Kind.BUSY, "the service asked for patience (429)", _seconds(response.headers.get("Retry-After")))
     if status in (408, 500, 502, 503):
         after = _seconds(response.headers.get("Retry-After"))
         return Refusal(Kind.BUSY, f"the service failed with status {status}", after)
-    return Refusal(Kind.MISTAKEN, f"the service refused the query with status {status}: {_short(said)}")
+    return Refusal(Kind.STRANGE, f"it answered with status {status} ({_short(said)})")
 
 
 def _names_missing_table(said: str, table: str) -> bool:
@@ -252,7 +265,7 @@ def _without_answer(error: AzureError, endpoint: str) -> Refusal:
     if isinstance(error, ServiceRequestError):
         return Refusal(Kind.UNREACHABLE, f"{endpoint} could not be reached: {_short(text)}")
     if "timed out" in text.lower():
-        return Refusal(Kind.TOO_LARGE, "no answer came in time")
+        return Refusal(Kind.SLOW, "no answer came in time")
     return Refusal(Kind.BROKEN, f"the connection broke: {_short(text)}")
 
 

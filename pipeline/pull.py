@@ -38,9 +38,9 @@ VISIBLE_AFTER = timedelta(hours=2)
 # A record may arrive days after it happened (log-standard-columns rewrites TimeGenerated after two days).
 LATEST_ARRIVAL = timedelta(days=3)
 LONGEST_RETENTION = timedelta(days=12 * 366)  # nothing is kept longer (azure-monitor-limits-workspaces)
-TRIES_OF_PARTIAL = 3  # tries of a window that the service answers only in part, for another reason than its size
 
 _PASSING = (Kind.BUSY, Kind.BROKEN, Kind.UNREACHABLE)  # refusals that may be gone at the next try
+_TRIES = {Kind.PARTIAL: 3, Kind.SLOW: 2}  # and those that may be, but most likely will not
 
 
 @dataclass(frozen=True)
@@ -146,8 +146,8 @@ def pull(run: Run, service: LogAnalytics, patience: Patience, watch: Callable[[P
             for future in done:
                 lane, question = under_way.pop(future)
                 reply, tries = future.result()
-                records += _settle(run, lane, replace(question, tries=tries), reply)
                 readable = readable or isinstance(reply, Answer)
+                records += _settle(run, lane, replace(question, tries=tries), reply, readable)
                 if isinstance(reply, Refusal) and reply.kind is Kind.FORBIDDEN:
                     forbidden = reply.reason
                 watch(Progress(lane.table, lane.share, records.landed))
@@ -162,15 +162,20 @@ def pull(run: Run, service: LogAnalytics, patience: Patience, watch: Callable[[P
     return records
 
 
-def _settle(run: Run, lane: Lane, question: Question, reply: Answer | Refusal) -> Landed:
-    """Land an answer, or enter a refusal into the coverage; teach the lane. Raises for a refusal that ends the run."""
+def _settle(run: Run, lane: Lane, question: Question, reply: Answer | Refusal, readable: bool) -> Landed:
+    """Land an answer, or enter a refusal into the coverage; teach the lane. Raises for a refusal that ends the run.
+
+    ``readable`` tells whether the run has had an answer yet: a service too slow for any question has given up.
+    """
     if isinstance(reply, Answer):
         return _land(run, lane, question, reply)
     if reply.kind in _FATAL:
         raise _FATAL[reply.kind](_sentence(question, reply))
-    if reply.kind is Kind.TOO_LARGE:
+    if reply.kind in (Kind.TOO_LARGE, Kind.SLOW):
         if lane.too_large(question.arrival, weight(reply.rows, reply.size)):
             return Landed()
+        if reply.kind is Kind.SLOW and not readable:
+            raise ServiceUnavailable(_sentence(question, reply))
     else:
         lane.failed(question.arrival)
     _record(run, question, reply)
@@ -187,26 +192,28 @@ _FATAL: dict[Kind, type[TriageError]] = {
     Kind.BROKEN: ServiceUnavailable,
     Kind.UNREACHABLE: ServiceUnavailable,
     Kind.UNTRUSTED: ServiceUnavailable,
+    Kind.STRANGE: ServiceUnavailable,
     Kind.UNSIGNED: PermissionRefused,
     Kind.NO_WORKSPACE: UsageError,
 }
 
 
 def _sentence(question: Question, refusal: Refusal) -> str:
-    if refusal.kind in (Kind.UNTRUSTED, Kind.UNSIGNED):
-        return refusal.reason
-    if refusal.kind is Kind.NO_WORKSPACE:
-        return f"Workspace {question.workspace_id} does not exist ({refusal.reason}): check --workspace and --cloud."
-    if refusal.kind is Kind.MISTAKEN:
-        return f"{question.table} could not be read: {refusal.reason}; this workspace may be older than our query."
-    if refusal.kind is Kind.UNREACHABLE:
-        return (
-            f"Gave up after {question.tries} tries: {refusal.reason}; check --endpoint and the network, then run again."
-        )
-    return (
-        f"Gave up on {question.table} after {question.tries} tries: {refusal.reason}; "
-        "what had landed is kept, run again to go on."
-    )
+    tries = f"{question.tries} {'try' if question.tries == 1 else 'tries'}"
+    match refusal.kind:
+        case Kind.UNTRUSTED | Kind.UNSIGNED:
+            return refusal.reason
+        case Kind.NO_WORKSPACE:
+            return (
+                f"Workspace {question.workspace_id} does not exist ({refusal.reason}): check --workspace and --cloud."
+            )
+        case Kind.STRANGE:
+            return f"No Log Analytics answers at the endpoint: {refusal.reason}; check --endpoint."
+        case Kind.MISTAKEN:
+            return f"{question.table} could not be read: {refusal.reason}; the workspace and our query do not fit."
+        case Kind.UNREACHABLE:
+            return f"Gave up after {tries}: {refusal.reason}; check --endpoint and the network, then run again."
+    return f"Gave up on {question.table} after {tries}: {refusal.reason}; what had landed is kept, run again to go on."
 
 
 def _ask(service: LogAnalytics, question: Question, event: Window, patience: Patience) -> tuple[Answer | Refusal, int]:
@@ -219,7 +226,7 @@ def _ask(service: LogAnalytics, question: Question, event: Window, patience: Pat
         if isinstance(reply, Answer):
             patience.answered()
             break
-        again = reply.kind in _PASSING or (reply.kind is Kind.PARTIAL and tries < TRIES_OF_PARTIAL)
+        again = reply.kind in _PASSING or tries < _TRIES.get(reply.kind, 1)
         if not again or not patience.wait_again(tries, reply.retry_after, reply.kind is not Kind.UNREACHABLE):
             break
     return reply, tries
@@ -248,7 +255,7 @@ def _record(run: Run, question: Question, refusal: Refusal) -> None:
 def _enter(
     run: Run, question: Question, status: str, note: str | None, brought: Mapping[datetime, tuple[int, datetime]]
 ) -> None:
-    asked = Asked(
-        question.workspace_id, question.table, question.arrival, run.span.window, status, question.tries, note
-    )
-    record_asked(run.con, asked, brought, begun_before=max(run.now, run.span.window.end))
+    # What had not happened yet when it was asked was not asked for.
+    event = Window(run.span.window.start, min(run.span.window.end, run.now))
+    asked = Asked(question.workspace_id, question.table, question.arrival, event, status, question.tries, note)
+    record_asked(run.con, asked, brought, begun_before=run.now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import os
+import re
 import shutil
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 FILES = ("incidents", "causes", "failures", "by_app", "by_device", "by_user", "by_change", "coverage")
 _RATE_DIGITS = 6
 # What makes a spreadsheet run a cell, full-width forms included (OWASP, CSV injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 the look-alikes are the point
+_FORMULA = ("=", "+", "-", "@", "\t", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 the look-alikes are the point
+
+# What a terminal obeys, and a NUL at which readers stop; line breaks and tabs are text.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @contextlib.contextmanager
@@ -87,13 +91,20 @@ def write_csv(con: duckdb.DuckDBPyConnection, name: str, window: Window, file: P
 
 
 def cell(value: object) -> str:
-    """Return a value as the text of a CSV cell; text that a spreadsheet would run gets an apostrophe in front."""
+    """Return a value as the text of a CSV cell.
+
+    Text that a spreadsheet would run gets an apostrophe in front, control characters are made visible, and every line
+    break is a line feed, which the writer quotes.
+    """
     if value is None:
         return ""
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%dT%H:%M:%SZ")
     if isinstance(value, float):
         return f"{value:.{_RATE_DIGITS}f}".rstrip("0").rstrip(".")
-    if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA):
-        return f"'{value}"
-    return str(value)
+    text = str(value)
+    if isinstance(value, str):
+        text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n").replace("\r", "\n"))
+        if text.lstrip(" ").startswith(_FORMULA):
+            return f"'{text}"
+    return text

@@ -50,7 +50,7 @@ def check(path: Path) -> tuple[Fault, ...]:
     Raises UsageError where there is no such file or folder.
     """
     if not path.exists():
-        raise UsageError(f"{path} does not exist: name a rule file or a folder of rule_files.")
+        raise UsageError(f"{path} does not exist: name a rule file or a folder of rules.")
     chosen = assets.sql_files(path) if path.is_dir() else [path]
     others = [file for file in rule_files.files() if file.resolve() not in {one.resolve() for one in chosen}]
     taken = {rule_files.read(file).id: file for file in others}

@@ -72,6 +72,7 @@ def pull(db: Path, source: Source, span: Span, watch: Callable[[Progress], None]
     begun = clock()
     with _telling_what_landed(watch) as watched, store.working(db) as work:
         _pull(work, source, span, begun, watched)
+        views.build(work.con, span.window.end)
         told = _entered(work.con, span, begun)
         store.publish(work, db)
     return told
@@ -150,10 +151,10 @@ def _pull(work: store.Workfile, source: Source, span: Span, begun: datetime, wat
     with LogAnalytics(source) as service:
         run = pulling.Run(work.con, work.scratch, source.workspaces, span, begun)
         pulling.pull(run, service, Patience(), watch)
-    views.build(work.con)
 
 
 def _analyze(con: duckdb.DuckDBPyConnection, span: Span, rules: Sequence[Rule], begun: datetime) -> Analysis:
+    views.build(con, span.window.end)
     judgement = judge.judge(con, rules, span.window.start, span.window.end)
     return Analysis(_entered(con, span, begun), dict(judgement.not_evaluable))
 

@@ -53,7 +53,8 @@ def span(since: str | None, until: str | None, lookback: str | None, now: dateti
     ``now`` is the clock's UTC reading. Raises UsageError where the window would end before it begins.
     """
     end = parse_moment(until, "--until", now) if until else now
-    start = parse_moment(since, "--since", end) if since else end - _lookback(lookback or DEFAULT_LOOKBACK, end)
+    lasting = _lookback(lookback or DEFAULT_LOOKBACK, end)
+    start = parse_moment(since, "--since", end) if since else end - lasting
     if start >= end:
         raise UsageError(
             f"The window ends ({end.isoformat()}Z) before it begins ({start.isoformat()}Z): "

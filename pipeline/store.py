@@ -39,7 +39,7 @@ class Workfile:
 
 @contextlib.contextmanager
 def working(db: Path) -> Iterator[Workfile]:
-    """Hold the database for one run and open its working file, migrated, with its views.
+    """Hold the database for one run and open its working file, migrated; its views are made when records have landed.
 
     The working file starts as a copy of the published one, or goes on from what an interrupted run had landed in it.
     Raises StoreUnusable where another run holds the database, or it cannot be read or written.
@@ -57,7 +57,6 @@ def working(db: Path) -> Iterator[Workfile]:
             path = _prepared(db)
             con = held.enter_context(contextlib.closing(_begun(path, db)))
             migrate(con, db)
-            views.build(con)
         try:
             yield Workfile(con, scratch, path)
         except Exception as error:

@@ -75,7 +75,7 @@ def tell(con: duckdb.DuckDBPyConnection, window: Window, run_id: str) -> Story:
         lines.append(f"and {len(incidents) - _MOST_INCIDENTS} smaller ones in incidents.csv")
     strays = failures - sum(row[4] for row in incidents)
     if failures and strays > 0:
-        lines.append(f"{_count(strays, 'refused signature')} belong to no incident.")
+        lines.append(f"{_count(strays, 'refused signature')} {'belongs' if strays == 1 else 'belong'} to no incident.")
     lines.append(
         "Neighbouring codes: 50155 (device authentication failed) {:,}, 700003 (device not found) {:,}, 500991 (wrong "
         "audience) {:,}, 50097 (device challenge) {:,}.".format(*neighbours)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pipeline import assets
@@ -18,10 +19,16 @@ if TYPE_CHECKING:
 
     import duckdb
 
+BEYOND = datetime(9999, 12, 31)
 
-def build(con: duckdb.DuckDBPyConnection) -> None:
-    """Make every view anew, and refill those that are stored; call it whenever records have landed."""
+
+def build(con: duckdb.DuckDBPyConnection, until: datetime = BEYOND) -> None:
+    """Make every view anew, and refill those that are stored; call it whenever records have landed.
+
+    ``until`` (UTC) is what "now" means for what is derived: nothing after it is taken into account.
+    """
     con.execute("BEGIN")
+    con.execute("UPDATE horizon SET until = ?", [until])
     con.execute("DELETE FROM audit_operations")
     con.execute(assets.text(assets.DATA / "audit_operations.sql"), {"file": str(assets.DATA / "audit_operations.csv")})
     files = {name_of(file): assets.text(file) for file in assets.sql_files(assets.VIEWS)}

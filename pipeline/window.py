@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 HOUR = timedelta(hours=1)
-_DURATION = re.compile(r"(\d+)\s*([mhdw])")
+_DURATION = re.compile(r"([0-9]+)\s*([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -31,6 +31,9 @@ class Window:
     def length(self) -> timedelta:
         """How long it lasts."""
         return self.end - self.start
+
+
+_CALENDAR = Window(datetime(1970, 1, 1), datetime(9000, 1, 1))  # what a log may speak of
 
 
 def parse_duration(text: str, option: str) -> timedelta:
@@ -59,7 +62,10 @@ def parse_moment(text: str, option: str, before: datetime) -> datetime:
             raise UsageError(f"{option} {text!r} reaches back beyond the calendar: write a shorter duration.") from None
     try:
         moment = datetime.fromisoformat(text.strip())
-        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+        moment = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+        if not _CALENDAR.start <= moment < _CALENDAR.end:
+            raise ValueError
+        return moment
     except (ValueError, OverflowError):
         raise UsageError(
             f"{option} {text!r} is no time: write ISO 8601 such as 2026-10-31T08:00:00Z, or a duration such as 14d."

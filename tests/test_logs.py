@@ -99,7 +99,7 @@ def test_a_partial_answer_for_another_reason_is_told_apart(ask: Callable[..., Re
         (Fault("answer_status", status=500), Kind.BUSY),
         (Fault("answer_status", status=502), Kind.BUSY),
         (Fault("answer_status", status=503), Kind.BUSY),
-        (Fault("answer_status", status=504), Kind.TOO_LARGE),
+        (Fault("answer_status", status=504), Kind.SLOW),
         (Fault("answer_status", status=401), Kind.UNSIGNED),
         (Fault("answer_status", status=403), Kind.FORBIDDEN),
         (Fault("cut_body"), Kind.BROKEN),

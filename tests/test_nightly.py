@@ -99,6 +99,18 @@ def test_the_same_night_once_more_changes_status_and_coverage_only(workspace: Wo
     assert [row | {"status": ""} for row in incidents] == [row | {"status": ""} for row in again]
 
 
+def test_a_look_back_at_an_earlier_day_does_not_see_the_days_after_it(workspace: Workspace, tmp_path: Path) -> None:
+    day = UNTIL - timedelta(days=2)
+    for folder, nights in ((tmp_path / "back", (UNTIL, day)), (tmp_path / "fresh", (day,))):
+        for until in nights:
+            assert nightly(workspace, folder, until=until).returncode == 0
+    back, fresh = (everything_under(tmp_path / name / "report") for name in ("back", "fresh"))
+    assert {file.rsplit("/", maxsplit=1)[-1] for file in back} == {file.rsplit("/", maxsplit=1)[-1] for file in fresh}
+    for name in ("causes", "failures", "by_app", "by_device", "by_user", "by_change"):
+        back_text, fresh_text = ((tmp_path / side / "report" / f"{name}.csv").read_text() for side in ("back", "fresh"))
+        assert back_text == fresh_text, name
+
+
 def test_report_writes_the_bytes_that_nightly_wrote(workspace: Workspace, tmp_path: Path) -> None:
     assert nightly(workspace, tmp_path).returncode == 0
     told = signin_triage("report", "--db", tmp_path / "s.duckdb", "--out", tmp_path / "again")
@@ -133,6 +145,14 @@ def test_a_table_that_may_not_be_read_is_told_on_stdout_and_by_exit_1(workspace:
     assert {
         row["status"] for row in rows(tmp_path / "report" / "coverage.csv") if row["source_table"] == "AuditLogs"
     } == {"incomplete"}
+
+
+def test_an_authority_file_that_is_not_there_is_named(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.environment["REQUESTS_CA_BUNDLE"] = str(tmp_path / "no-such.pem")
+    told = nightly(workspace, tmp_path)
+    assert told.returncode in (3, 4)
+    assert "Traceback" not in told.stderr
+    assert "unexpected" not in told.stderr
 
 
 @pytest.mark.parametrize(("code", "exit_code"), [(401, 3), (403, 3), (404, 2), (400, 4)])

@@ -52,10 +52,12 @@ class Night:
     scratch: Path
     workspace: Workspace
 
-    def pull(self, since: datetime = SINCE, until: datetime = UNTIL, fixed: bool = True) -> Landed:
+    def pull(
+        self, since: datetime = SINCE, until: datetime = UNTIL, fixed: bool = True, now: datetime | None = None
+    ) -> Landed:
         source = Source((WORKSPACE,), self.workspace.url, self.workspace.url)
         span = Span(Window(since, until), fixed)
-        run = pulling.Run(self.con, self.scratch, source.workspaces, span, CLOCK if fixed else until)
+        run = pulling.Run(self.con, self.scratch, source.workspaces, span, now or (CLOCK if fixed else until))
         with LogAnalytics(source) as service:
             patience = Patience(budget=5, first_contact=1, first_wait=0.01)
             return pulling.pull(run, service, patience, lambda _: None)
@@ -193,6 +195,41 @@ def test_an_earlier_since_fetches_what_it_had_not(night, tenant: Tenant) -> None
         run.pull(since=SINCE + timedelta(days=2))
         run.pull()
         assert run.ids("SigninLogs") == in_window(tenant.tables["SigninLogs"])
+
+
+def test_what_had_not_happened_when_it_was_asked_is_asked_again(night, tenant: Tenant) -> None:  # type: ignore[no-untyped-def]
+    tomorrow = UNTIL + timedelta(days=1)
+    hour = timedelta(hours=1)
+    new = (
+        tenant.tables["SigninLogs"]
+        .head(1)
+        .with_columns(
+            Id=pl.lit("new"),
+            CreatedDateTime=pl.lit(UNTIL + 2 * hour),
+            TimeGenerated=pl.lit(UNTIL + 2 * hour),
+            ingestion_time=pl.lit(UNTIL + 3 * hour),
+        )
+    )
+    with night({"SigninLogs": tenant.tables["SigninLogs"]}) as run:
+        run.pull(until=tomorrow, now=UNTIL)
+        assert run.rows("SELECT max(hour) < TIMESTAMP '2026-11-08 06:00' FROM coverage") == [(True,)]
+        run.workspace.load(WORKSPACE, {"SigninLogs": pl.concat([tenant.tables["SigninLogs"], new])})
+        run.pull(until=tomorrow, now=tomorrow)
+        assert run.rows("SELECT count(*) FROM SigninLogs WHERE Id = 'new'") == [(1,)]
+
+
+def test_a_service_that_runs_out_of_time_on_everything_has_given_up(night, tenant: Tenant) -> None:  # type: ignore[no-untyped-def]
+    with night(two(tenant), always(status(504))) as run:
+        with pytest.raises(ServiceUnavailable, match="ran out of time"):
+            run.pull()
+        assert len(run.workspace.requests) < 150
+
+
+def test_a_window_on_which_the_service_ran_out_of_time_is_asked_once_more_as_it_was(night, tenant: Tenant) -> None:  # type: ignore[no-untyped-def]
+    with night({"AuditLogs": tenant.tables["AuditLogs"]}, on_table("AuditLogs", status(504), times=1)) as run:
+        run.pull()
+        first, second = [request.query for request in run.workspace.requests if "AuditLogs" in request.tables][:2]
+        assert first == second
 
 
 def test_windows_are_halved_until_answers_fit(night, tenant: Tenant) -> None:  # type: ignore[no-untyped-def]

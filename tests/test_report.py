@@ -122,7 +122,6 @@ def test_a_value_is_written_the_same_everywhere(value: object, text: str) -> Non
         "-1+1",
         "@SUM(1)",
         "\t=1+1",
-        "\r=1+1",
         "\n=1+1",
         "   =1+1",
         "＝1+1",  # noqa: RUF001 the look-alike is the point
@@ -135,14 +134,29 @@ def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe_in_front(formula: 
     assert cell(formula) == f"'{formula}"
 
 
+def test_what_terminals_obey_and_readers_stop_at_is_made_visible() -> None:
+    assert (
+        cell("\x1b[2Jgone\x00\x9b")
+        == "\N{REPLACEMENT CHARACTER}[2Jgone\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}"
+    )
+
+
+def test_every_line_break_is_a_line_feed_and_breaks_no_row(landed: Land, tmp_path: Path) -> None:
+    records = [failure(Id="a", AppId="a", AppDisplayName="one\rtwo\r\nthree")]
+    (row,) = rows(landed(page("SigninLogs", *records)), "failures", tmp_path)
+    assert row["app"] == "one\ntwo\nthree"
+
+
+def test_a_carriage_return_hides_no_formula() -> None:
+    assert cell("\r=1+1") == "'\n=1+1"
+
+
 def test_strangers_strings_come_back_from_the_file_as_they_are(landed: Land, tmp_path: Path) -> None:
     names = [
         'say "hi", please',
-        "two\r\nlines",
         "two\nlines",
         "a,b;c\td",
         "名前 🦆",
-        "\x1b[2J\x00",
         "'quoted'",
         " spaces ",
     ]

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -19,7 +20,6 @@ from pipeline.pages import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 PUBLIC_VIEWS = ("sign_ins", "failures", "changes", "devices", "apps", "incidents", "causes", "coverage")
 # Programs of other processes; each gets the database's path.
@@ -334,3 +334,26 @@ def test_a_disk_that_fills_up_during_a_run_is_said_in_plain_words(db: Path) -> N
 def test_a_statement_gets_those_values_that_it_names(emptied: duckdb.DuckDBPyConnection) -> None:
     values = {"since": 1, "until": "'; DROP TABLE runs; --"}
     assert store.run(emptied, "SELECT $until", values).fetchall() == [(values["until"],)]
+
+
+def test_the_oldest_reader_reads_every_view_and_table(night: Path) -> None:
+    old = Path(sys.prefix) / "duckdb-1.4" / "bin" / "python"
+    if not old.exists():
+        pytest.skip("needs DuckDB 1.4 in the virtual environment: `make check` puts it there")
+    reads_all = """
+import duckdb, sys
+con = duckdb.connect(sys.argv[1], read_only=True)
+names = [name for (name,) in con.execute("SELECT table_name FROM information_schema.tables").fetchall()]
+for name in names:
+    con.execute(f'SELECT * FROM "{name}" LIMIT 5').fetchall()
+print(duckdb.__version__, len(names))
+"""
+    told = subprocess.run(
+        [old, "-c", reads_all, night],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.startswith("1.4.")

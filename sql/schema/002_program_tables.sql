@@ -84,3 +84,9 @@ CREATE TABLE runs (
     failures BIGINT,
     incidents BIGINT
 );
+
+-- The end of the last run's window: what "now" means for everything that is derived. One row.
+CREATE TABLE horizon (
+    until TIMESTAMP NOT NULL
+);
+INSERT INTO horizon VALUES (TIMESTAMP '9999-12-31 00:00:00');

@@ -72,7 +72,7 @@ WITH logged AS (
         AuthenticationRequirement AS authentication_requirement,
         coalesce(nullif(Status.additionalDetails, ''), nullif(MfaDetail.authDetail, ''), nullif(MfaDetail.authMethod, '')) AS mfa_result,
         ConditionalAccessStatus AS conditional_access_status,
-        CASE WHEN cardinality(ConditionalAccessPolicies) > 0 THEN ConditionalAccessPolicies ELSE ConditionalAccessPoliciesV2 END AS policies,
+        coalesce(ConditionalAccessPolicies, ConditionalAccessPoliciesV2) AS policies,
         RiskLevelDuringSignIn AS risk_level,
         IncomingTokenType AS incoming_token_type
     FROM AADNonInteractiveUserSignInLogs
@@ -148,7 +148,7 @@ WITH logged AS (
         CAST(NULL AS VARCHAR) AS authentication_requirement,
         CAST(NULL AS VARCHAR) AS mfa_result,
         ConditionalAccessStatus AS conditional_access_status,
-        CASE WHEN cardinality(ConditionalAccessPolicies) > 0 THEN ConditionalAccessPolicies ELSE ConditionalAccessPoliciesV2 END AS policies,
+        coalesce(ConditionalAccessPolicies, ConditionalAccessPoliciesV2) AS policies,
         CAST(NULL AS VARCHAR) AS risk_level,
         CAST(NULL AS VARCHAR) AS incoming_token_type
     FROM AADManagedIdentitySignInLogs

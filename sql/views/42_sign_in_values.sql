@@ -49,7 +49,7 @@ read_off AS (
         s.client,
         s.ip,
         s.result_code
-    FROM sign_ins AS s
+    FROM known_sign_ins AS s
     CROSS JOIN dimension AS d
     UNION ALL
     SELECT
@@ -64,7 +64,7 @@ read_off AS (
         client,
         ip,
         result_code
-    FROM (SELECT *, unnest(policies) AS policy FROM sign_ins) AS listed
+    FROM (SELECT *, unnest(policies) AS policy FROM known_sign_ins) AS listed
 )
 SELECT kind, "value", workspace_id, source_table, sign_in_id, seen_at, user_id, app_id, client, ip, result_code
 FROM read_off

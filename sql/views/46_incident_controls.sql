@@ -38,7 +38,7 @@ WITH attempt AS (
         d."value" IS NOT NULL AS of_devices,
         u."value" IS NOT NULL AS of_users
     FROM incident_facts AS i
-    INNER JOIN sign_ins AS s ON s.seen_at >= i.first_seen_at AND s.seen_at <= i.last_seen_at
+    INNER JOIN known_sign_ins AS s ON s.seen_at >= i.first_seen_at AND s.seen_at <= i.last_seen_at
     LEFT JOIN incident_failures AS f
         ON s.workspace_id = f.workspace_id AND s.source_table = f.source_table AND s.sign_in_id = f.sign_in_id
     LEFT JOIN incident_values AS d ON i.incident_id = d.incident_id AND d.kind = 'device' AND s.device_id = d."value"

@@ -21,7 +21,7 @@ WITH on_device AS (
         s.seen_at >= i.first_seen_at AND s.seen_at <= i.last_seen_at AS during,
         date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', s.seen_at)) // 1800 AS half_hour
     FROM incident_facts AS i
-    INNER JOIN sign_ins AS s ON i.top_device = s.device_id
+    INNER JOIN known_sign_ins AS s ON i.top_device = s.device_id
     WHERE s.result_code IN ('0', '50099')
 ),
 device AS (
@@ -51,14 +51,14 @@ people AS (
 app AS (
     SELECT i.incident_id, count(*) AS app_succeeded
     FROM incident_facts AS i
-    INNER JOIN sign_ins AS s ON i.top_app = s.app_id
+    INNER JOIN known_sign_ins AS s ON i.top_app = s.app_id
     WHERE s.result_code = '0'
     GROUP BY i.incident_id
 ),
 build AS (
     SELECT i.incident_id, min(s.seen_at) AS build_first_seen_at
     FROM incident_facts AS i
-    INNER JOIN sign_ins AS s ON i.top_client = s.client OR i.top_client = s.browser
+    INNER JOIN known_sign_ins AS s ON i.top_client = s.client OR i.top_client = s.browser
     GROUP BY i.incident_id
 ),
 build_device AS (
@@ -73,13 +73,13 @@ switched AS (
         count(DISTINCT b.device_id) AS build_devices,
         count(DISTINCT s.device_id) AS switched_devices
     FROM build_device AS b
-    LEFT JOIN sign_ins AS s
+    LEFT JOIN known_sign_ins AS s
         ON b.device_id = s.device_id AND s.result_code = '0' AND s.client <> b.top_client
         AND coalesce(s.browser, '') <> b.top_client
     GROUP BY b.incident_id
 ),
 record AS (
-    SELECT min(seen_at) AS record_from FROM sign_ins
+    SELECT min(seen_at) AS record_from FROM known_sign_ins
 )
 SELECT
     i.incident_id,

@@ -10,7 +10,7 @@
 WITH nearby AS (
     SELECT i.incident_id, s.result_code, s.user_id, s.platform, s.ip
     FROM incident_facts AS i
-    INNER JOIN sign_ins AS s
+    INNER JOIN known_sign_ins AS s
         ON s.seen_at >= i.first_seen_at - INTERVAL '24 hours' AND s.seen_at <= i.last_seen_at + INTERVAL '1 hour'
 ),
 pair AS (
@@ -21,7 +21,7 @@ address AS (
 ),
 habit AS (
     SELECT count(*) FILTER (WHERE result_code IN ('140000', '500991', '500133')) / nullif(count(*), 0) AS clock_rate
-    FROM sign_ins
+    FROM known_sign_ins
 ),
 by_pair AS (
     SELECT
