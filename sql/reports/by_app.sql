@@ -2,11 +2,7 @@
 -- baseline_rate is the rate outside incidents; devices, users, apps, first and last seen are those of its failures; the
 -- last change is the last one of this app before its last failure (before the window's end where it has none).
 WITH attempt AS (
-    SELECT s.*, s.result_code = '50099' AS failed, coalesce(i.incident_id, '') AS incident_id
-    FROM sign_ins AS s
-    LEFT JOIN incident_failures AS i
-        ON s.workspace_id = i.workspace_id AND s.source_table = i.source_table AND s.sign_in_id = i.sign_in_id
-    WHERE s.seen_at >= $since AND s.seen_at < $until
+    SELECT * FROM attempts WHERE seen_at >= $since AND seen_at < $until
 ),
 exposure AS (
     SELECT
@@ -14,8 +10,8 @@ exposure AS (
         max_by(s.app, ROW(s.seen_at, s.sign_in_id)) AS app,
         count(*) FILTER (WHERE s.failed) AS failures,
         count(*) AS sign_ins,
-        count(*) FILTER (WHERE s.failed AND s.incident_id = '') AS strays,
-        count(*) FILTER (WHERE s.incident_id = '') AS outside_incidents,
+        count(*) FILTER (WHERE s.failed AND s.incident_id IS NULL) AS strays,
+        count(*) FILTER (WHERE s.incident_id IS NULL) AS outside_incidents,
         count(DISTINCT s.device_id) FILTER (WHERE s.failed) AS devices,
         count(DISTINCT s.user_id) FILTER (WHERE s.failed) AS users,
         min(s.seen_at) FILTER (WHERE s.failed) AS first_seen_at,

@@ -1,11 +1,7 @@
 -- by_user.csv: one user with failures, most failures first. Failures of no known user stand in a row without an id.
 -- authentication requirement and MFA result are those of the last failure; devices and apps are those of the failures.
 WITH attempt AS (
-    SELECT s.*, s.result_code = '50099' AS failed, i.incident_id
-    FROM sign_ins AS s
-    LEFT JOIN incident_failures AS i
-        ON s.workspace_id = i.workspace_id AND s.source_table = i.source_table AND s.sign_in_id = i.sign_in_id
-    WHERE s.seen_at >= $since AND s.seen_at < $until
+    SELECT * FROM attempts WHERE seen_at >= $since AND seen_at < $until
 ),
 exposure AS (
     SELECT
