@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import os
 import re
 import shutil
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pipeline import assets
+from pipeline.errors import StoreUnusable
 from pipeline.store import disk_faults, run
 
 if TYPE_CHECKING:
@@ -51,33 +51,20 @@ def staged(con: duckdb.DuckDBPyConnection, window: Window, out: Path) -> Iterato
         with disk_faults(out):
             for name in FILES:
                 write_csv(con, name, window, staging / f"{name}.csv")
+                _can_take_its_place(out / f"{name}.csv")
         yield
         with disk_faults(out):
-            _exchange(staging, out)
+            for name in FILES:
+                (staging / f"{name}.csv").replace(out / f"{name}.csv")
         done = True
     finally:
         shutil.rmtree(out if fresh and not done else staging, ignore_errors=True)
 
 
-def _exchange(staging: Path, out: Path) -> None:
-    """Move every file into its place; where one cannot be, put back those that stood there."""
-    kept = staging / "kept"
-    kept.mkdir()
-    moved: list[str] = []
-    try:
-        for name in FILES:
-            place = out / f"{name}.csv"
-            if place.is_file():
-                os.link(place, kept / place.name)
-            (staging / place.name).replace(place)
-            moved.append(place.name)
-    except OSError:
-        for name in moved:
-            if (kept / name).exists():
-                (kept / name).replace(out / name)
-            else:
-                (out / name).unlink()
-        raise
+def _can_take_its_place(place: Path) -> None:
+    """Raise StoreUnusable, before anything is published, where a file could not be put in its place."""
+    if place.is_dir():
+        raise StoreUnusable(f"{place} is a folder where the report's file belongs: move it away.")
 
 
 def write_csv(con: duckdb.DuckDBPyConnection, name: str, window: Window, file: Path) -> None:
