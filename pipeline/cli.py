@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 INCOMPLETE = 1
 _PREFIX = "SIGNIN_TRIAGE_"
 
-Db = Annotated[Path, typer.Option("--db", metavar="FILE", envvar=f"{_PREFIX}DB", help="The published DuckDB file.")]
+Db = Annotated[
+    Path, typer.Option("--db", metavar="FILE", readable=False, envvar=f"{_PREFIX}DB", help="The published DuckDB file.")
+]
 Workspaces = Annotated[
     list[str] | None,
     typer.Option(
@@ -346,20 +348,23 @@ def _name_rules_left_out(analysis: Analysis, quiet: bool) -> None:
 def main() -> None:
     """Run the program and end the process with the exit code of its contract."""
     os.umask(0o077)  # logs hold people's data: what we write is its owner's alone
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere  # a stream that was closed is None
+        code = _run()
+        # Threads may still wait for an answer that nobody needs any more; they must not keep the process.
+        os._exit(code)
+
+
+def _run() -> int:
     try:
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader went away (head, less): nothing is wrong, but nothing more can be written either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        return 0  # the reader went away (head, less): nothing is wrong, but nothing more can be written either
     except typer.TyperException as error:
         text = " ".join(error.format_message().split())
         console.say(f"signin-triage: {text} See `signin-triage --help`.")
-        code = UsageError.exit_code
+        return UsageError.exit_code
     except Exception as error:  # noqa: BLE001 the last door: a user gets a sentence, whatever went wrong
-        code = console.exit_code(error)
-    # Threads may still wait for an answer that nobody needs any more; they must not keep the process.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code or 0)
+        return console.exit_code(error)
+    return int(code)

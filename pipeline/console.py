@@ -5,6 +5,7 @@ Nothing that is data is written here, and nothing but the command line calls it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -36,8 +37,9 @@ def printable(text: str) -> str:
 def say(text: str, quiet: bool = False) -> None:
     """Write a line of talk to stderr."""
     if not quiet:
-        sys.stderr.write(printable(text) + "\n")
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):  # nobody can be told that nothing can be told
+            sys.stderr.write(printable(text) + "\n")
+            sys.stderr.flush()
 
 
 def watcher(quiet: bool) -> Callable[[Progress], None]:
@@ -61,8 +63,9 @@ def watcher(quiet: bool) -> Callable[[Progress], None]:
         line = f"pull: {records:,} new records; {parts}"
         if on_terminal:
             width = os.get_terminal_size(sys.stderr.fileno()).columns - 1
-            sys.stderr.write(f"\r\x1b[K{line[:width]}" + ("\n" if finished else ""))
-            sys.stderr.flush()
+            with contextlib.suppress(OSError):
+                sys.stderr.write(f"\r\x1b[K{line[:width]}" + ("\n" if finished else ""))
+                sys.stderr.flush()
         else:
             say(line)
 

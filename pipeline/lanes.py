@@ -52,7 +52,7 @@ class Lane:
     _capacity: float = 1.0  # the weight that an answer may have
     _under_way: int = 0
     _cuts: list[float] = field(default_factory=list)
-    _has_answered: bool = False
+    has_answered: bool = False
     _done: timedelta = timedelta()
     _total: timedelta = field(init=False)
 
@@ -72,7 +72,7 @@ class Lane:
     def next_round(self) -> list[Window]:
         """Hand out the next windows; none when everything has been asked."""
         windows: list[Window] = []
-        while self.pending and len(windows) < (self.width if self._has_answered else 1):
+        while self.pending and len(windows) < (self.width if self.has_answered else 1):
             stretch = self.pending.pop(0)
             window = Window(stretch.start, self._end(stretch))
             if window.end < stretch.end:
@@ -86,7 +86,7 @@ class Lane:
     def answered(self, window: Window, answer_weight: float, arrivals: Mapping[datetime, int]) -> None:
         """Learn from a whole answer of which ``arrivals`` tells how many records each hour brought."""
         self._settled(window)
-        self._has_answered = True
+        self.has_answered = True
         records = sum(arrivals.values())
         for hour in hours(window):
             asked = min(hour + HOUR, window.end) - max(hour, window.start)

@@ -6,12 +6,14 @@ What is written is data that others pipe on, so nothing else may enter here: tal
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from pipeline.console import printable
+from pipeline.errors import StoreUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +31,7 @@ class Format(StrEnum):
 
 def write_lines(lines: Sequence[str]) -> None:
     """Write lines for people, without what a terminal would obey."""
-    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
+    _write("".join(f"{printable(line)}\n" for line in lines))
 
 
 def write_story(story: Story, form: Format) -> None:
@@ -46,7 +48,7 @@ def write_story(story: Story, form: Format) -> None:
 
 def write_object(answer: object) -> None:
     """Write an object or a list as JSON."""
-    sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
+    _write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
 
 
 def write_rows(rows: Sequence[Mapping[str, Any]], form: Format) -> None:
@@ -56,12 +58,26 @@ def write_rows(rows: Sequence[Mapping[str, Any]], form: Format) -> None:
     elif form is Format.csv and rows:
         from pipeline.report import cell
 
-        writer = csv.writer(sys.stdout, lineterminator="\n")
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
         writer.writerow(rows[0])
         writer.writerows([cell(value) for value in row.values()] for row in rows)
+        _write(text.getvalue())
     elif rows:
         table = [list(rows[0]), *([printable(str(value)) for value in row.values()] for row in rows)]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         write_lines(
             ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in table]
         )
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StoreUnusable(
+            f"Standard output cannot be written ({error.strerror}), but what was done stands."
+        ) from error

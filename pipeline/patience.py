@@ -39,6 +39,11 @@ class Patience:
             self._contacted = True
             self._progress_at = time.monotonic()
 
+    def worn(self) -> bool:
+        """Tell whether more than half of the budget has passed without an answer: too much for another slow question."""
+        with self._lock:
+            return time.monotonic() - self._progress_at > self._budget / 2
+
     def give_up(self) -> None:
         """End every wait at once."""
         self._ended.set()

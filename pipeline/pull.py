@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pipeline.patience import Patience
     from pipeline.settings import Span
 
+PULSE = 5.0  # seconds after which whoever watches hears that a question is still under way
 AT_ONCE = 5  # Analytics queries that the service runs at once for one user (azure-monitor-limits-log-queries)
 # A record may become visible two hours after its ingestion_time(), so younger hours are asked again.
 VISIBLE_AFTER = timedelta(hours=2)
@@ -142,12 +143,16 @@ def pull(run: Run, service: LogAnalytics, patience: Patience, watch: Callable[[P
                 under_way[crew.submit(_ask, service, question, run.span.window, patience)] = lane, question
             if not under_way:
                 break
-            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+            done, _ = wait(under_way, timeout=PULSE, return_when=FIRST_COMPLETED)
+            if not done:
+                for lane, _ in under_way.values():
+                    watch(Progress(lane.table, lane.share, records.landed))
             for future in done:
                 lane, question = under_way.pop(future)
                 reply, tries = future.result()
                 readable = readable or isinstance(reply, Answer)
-                records += _settle(run, lane, replace(question, tries=tries), reply, readable)
+                hopeless = not readable and patience.worn()
+                records += _settle(run, lane, replace(question, tries=tries), reply, hopeless)
                 if isinstance(reply, Refusal) and reply.kind is Kind.FORBIDDEN:
                     forbidden = reply.reason
                 watch(Progress(lane.table, lane.share, records.landed))
@@ -162,19 +167,21 @@ def pull(run: Run, service: LogAnalytics, patience: Patience, watch: Callable[[P
     return records
 
 
-def _settle(run: Run, lane: Lane, question: Question, reply: Answer | Refusal, readable: bool) -> Landed:
+def _settle(run: Run, lane: Lane, question: Question, reply: Answer | Refusal, hopeless: bool) -> Landed:
     """Land an answer, or enter a refusal into the coverage; teach the lane. Raises for a refusal that ends the run.
 
-    ``readable`` tells whether the run has had an answer yet: a service too slow for any question has given up.
+    ``hopeless`` tells that the service had its time and has answered nothing yet: slow then means that it has given up.
     """
     if isinstance(reply, Answer):
         return _land(run, lane, question, reply)
     if reply.kind in _FATAL:
         raise _FATAL[reply.kind](_sentence(question, reply))
     if reply.kind in (Kind.TOO_LARGE, Kind.SLOW):
+        if reply.kind is Kind.SLOW and hopeless:
+            raise ServiceUnavailable(_sentence(question, reply))
         if lane.too_large(question.arrival, weight(reply.rows, reply.size)):
             return Landed()
-        if reply.kind is Kind.SLOW and not readable:
+        if reply.kind is Kind.SLOW and not lane.has_answered:
             raise ServiceUnavailable(_sentence(question, reply))
     else:
         lane.failed(question.arrival)
@@ -227,6 +234,8 @@ def _ask(service: LogAnalytics, question: Question, event: Window, patience: Pat
             patience.answered()
             break
         again = reply.kind in _PASSING or tries < _TRIES.get(reply.kind, 1)
+        if reply.kind is Kind.SLOW and patience.worn():
+            break
         if not again or not patience.wait_again(tries, reply.retry_after, reply.kind is not Kind.UNREACHABLE):
             break
     return reply, tries

@@ -30,6 +30,8 @@ _RATE_DIGITS = 6
 # What makes a spreadsheet run a cell, full-width forms included (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 the look-alikes are the point
 
+# What stands before a formula and does not show: spaces of any kind, marks of direction and of byte order.
+_UNSEEN = re.compile(r"^[^\S\n\t]*[\s\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffd]*(?=[=+\-@＝＋－＠])")  # noqa: RUF001
 # What a terminal obeys, and a NUL at which readers stop; line breaks and tabs are text.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -44,6 +46,8 @@ def staged(con: duckdb.DuckDBPyConnection, window: Window, out: Path) -> Iterato
     with disk_faults(out):
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
         staging = out / ".unfinished"
+        if staging.exists():  # a run that was killed: what stood there before it comes back first
+            _put_back(staging, out)
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(mode=0o700)
     done = False
@@ -51,20 +55,42 @@ def staged(con: duckdb.DuckDBPyConnection, window: Window, out: Path) -> Iterato
         with disk_faults(out):
             for name in FILES:
                 write_csv(con, name, window, staging / f"{name}.csv")
-                _can_take_its_place(out / f"{name}.csv")
+            _exchange(staging, out)
         yield
-        with disk_faults(out):
-            for name in FILES:
-                (staging / f"{name}.csv").replace(out / f"{name}.csv")
         done = True
+    except BaseException:
+        _put_back(staging, out)
+        raise
     finally:
         shutil.rmtree(out if fresh and not done else staging, ignore_errors=True)
 
 
-def _can_take_its_place(place: Path) -> None:
-    """Raise StoreUnusable, before anything is published, where a file could not be put in its place."""
-    if place.is_dir():
-        raise StoreUnusable(f"{place} is a folder where the report's file belongs: move it away.")
+def require_folder(out: Path) -> None:
+    """Raise StoreUnusable, before any work is done, where the report folder is something else."""
+    if out.exists() and not out.is_dir():
+        raise StoreUnusable(f"{out} is no folder: name another with --out.")
+
+
+def _exchange(staging: Path, out: Path) -> None:
+    """Move every file into its place, and those that stood there aside."""
+    (staging / "kept").mkdir()
+    for name in FILES:
+        place = out / f"{name}.csv"
+        if place.is_dir():
+            raise StoreUnusable(f"{place} is a folder where the report's file belongs: move it away.")
+        if place.exists():
+            place.replace(staging / "kept" / place.name)
+        (staging / place.name).replace(place)
+
+
+def _put_back(staging: Path, out: Path) -> None:
+    """Put what stood in the folder back into its place, and take out what came in its place."""
+    for name in FILES:
+        kept, place = staging / "kept" / f"{name}.csv", out / f"{name}.csv"
+        if kept.exists():
+            kept.replace(place)
+        elif (staging / "kept").exists() and not (staging / place.name).exists() and place.is_file():
+            place.unlink()
 
 
 def write_csv(con: duckdb.DuckDBPyConnection, name: str, window: Window, file: Path) -> None:
@@ -92,6 +118,6 @@ def cell(value: object) -> str:
     text = str(value)
     if isinstance(value, str):
         text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n").replace("\r", "\n"))
-        if text.lstrip(" ").startswith(_FORMULA):
+        if _UNSEEN.sub("", text).startswith(_FORMULA):
             return f"'{text}"
     return text

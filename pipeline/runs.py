@@ -59,6 +59,7 @@ def nightly(
 ) -> Analysis:
     """Do the whole job once: pull, land, analyze, report, publish."""
     begun = clock()
+    report.require_folder(out)
     with _telling_what_landed(watch) as watched, store.working(db) as work:
         _pull(work, source, span, begun, watched)
         analysis = _analyze(work.con, span, rules, begun)
@@ -81,7 +82,7 @@ def pull(db: Path, source: Source, span: Span, watch: Callable[[Progress], None]
 def analyze(db: Path, span: Span, rules: Sequence[Rule]) -> Analysis:
     """Run the rules over what has landed."""
     begun = clock()
-    with store.working(db) as work:
+    with store.working(db, begin=False) as work:
         analysis = _analyze(work.con, span, rules, begun)
         store.publish(work, db)
     return analysis

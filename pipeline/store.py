@@ -38,10 +38,11 @@ class Workfile:
 
 
 @contextlib.contextmanager
-def working(db: Path) -> Iterator[Workfile]:
+def working(db: Path, *, begin: bool = True) -> Iterator[Workfile]:
     """Hold the database for one run and open its working file, migrated; its views are made when records have landed.
 
-    The working file starts as a copy of the published one, or goes on from what an interrupted run had landed in it.
+    The working file starts as a copy of the published one, or goes on from what an interrupted run had landed in it;
+    unless ``begin``, there must be one of them.
     Raises StoreUnusable where another run holds the database, or it cannot be read or written.
     """
     with contextlib.ExitStack() as held:
@@ -50,6 +51,8 @@ def working(db: Path) -> Iterator[Workfile]:
         with disk_faults(db):
             db.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             held.enter_context(_held(db))
+            if not begin and not db.exists() and not _working_path(db).exists():
+                raise StoreUnusable(_missing(db))
             scratch = db.with_name(f".{db.name}.scratch")
             shutil.rmtree(scratch, ignore_errors=True)
             scratch.mkdir(mode=0o700)
@@ -84,15 +87,20 @@ def publish(work: Workfile, db: Path) -> None:
 @contextlib.contextmanager
 def reading(db: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the published file read-only. Raises StoreUnusable where there is none, or it is not ours."""
-    if not db.exists():
-        raise StoreUnusable(f"{db} does not exist: run `signin-triage nightly` or `signin-triage import` first.")
     with disk_faults(db):
+        if not db.exists():
+            raise StoreUnusable(_missing(db))
+        if not db.is_file():
+            raise StoreUnusable(f"{db} is no file: name the DuckDB file with --db.")
         con = _connect(db, db, read_only=True)
+    with contextlib.closing(con):
+        _version(con, db)
         try:
-            _version(con, db)
             yield con
-        finally:
-            con.close()
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            raise StoreUnusable(
+                f"{db} was published by another release: run `signin-triage analyze` once, which brings it up to date."
+            ) from error
 
 
 def empty() -> duckdb.DuckDBPyConnection:
@@ -157,6 +165,14 @@ def _connect(path: Path, db: Path, read_only: bool = False) -> duckdb.DuckDBPyCo
     return con
 
 
+def _missing(db: Path) -> str:
+    return f"{db} does not exist: run `signin-triage nightly` or `signin-triage import` first."
+
+
+def _working_path(db: Path) -> Path:
+    return db.with_name(f".{db.name}.working")
+
+
 def _base(db: Path) -> Path:
     return db.with_name(f".{db.name}.base")
 
@@ -179,7 +195,7 @@ def _begun(path: Path, db: Path) -> duckdb.DuckDBPyConnection:
 
 def _prepared(db: Path) -> Path:
     """Return the working file: what an interrupted run left, where it began from this database, else a fresh copy."""
-    path = db.with_name(f".{db.name}.working")
+    path = _working_path(db)
     base = _base(db)
     identity = _identity(db)
     if path.exists() and base.exists() and base.read_text() == identity:
@@ -187,9 +203,12 @@ def _prepared(db: Path) -> Path:
     _discard(path, db)
     if db.exists():
         copy = path.with_name(f"{path.name}.copy")
-        shutil.copyfile(db, copy)
-        copy.chmod(0o600)
-        copy.replace(path)
+        try:
+            shutil.copyfile(db, copy)
+            copy.chmod(0o600)
+            copy.replace(path)
+        finally:
+            copy.unlink(missing_ok=True)  # what a full disk left of it
     base.touch(mode=0o600)
     base.write_text(identity)
     return path

@@ -32,6 +32,10 @@ def build(con: duckdb.DuckDBPyConnection, until: datetime = BEYOND) -> None:
     con.execute("DELETE FROM audit_operations")
     con.execute(assets.text(assets.DATA / "audit_operations.sql"), {"file": str(assets.DATA / "audit_operations.csv")})
     files = {name_of(file): assets.text(file) for file in assets.sql_files(assets.VIEWS)}
+    tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    for name, select in files.items():
+        if _kind(select) == "TABLE" and name in tables:
+            con.execute(f"DELETE FROM {name}")  # nothing that is derived may feed on what it was before
     for name, select in files.items():
         con.execute(f"CREATE OR REPLACE {_kind(select)} {name} AS {select}")  # our own file's name, no one else's text
     _comment(con, [comment for name, select in files.items() for comment in _header(name, select, files)])

@@ -76,6 +76,7 @@ def landed(emptied: duckdb.DuckDBPyConnection, tmp_path: Path) -> Callable[..., 
         for page in delivered:
             land.land(emptied, page, tmp_path, workspace_id)
             holding.add(page.table)
+        emptied.execute("DELETE FROM inferred_devices")
         for file in assets.sql_files(assets.VIEWS):
             name = views.name_of(file)
             if holding & _STORED.get(name, set()):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from collections import Counter
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -21,7 +24,6 @@ from pipeline.sandbox.workspace import Workspace, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 WORKSPACE = "00000000-1111-2222-3333-444444444444"
 UNTIL = datetime(2026, 11, 10)
@@ -85,6 +87,26 @@ def test_a_night_lands_every_record_and_reports_every_failure_once(
     assert by_app == {app: (failures[app], attempts[app]) for app in attempts}
     summary = json.loads(told.stdout)
     assert (summary["failures"], summary["sign_ins"], summary["complete"]) == (failed.height, source.height, True)
+
+
+def test_the_oldest_reader_gets_as_many_rows_of_each_view_as_it_counts(workspace: Workspace, tmp_path: Path) -> None:
+    old = Path(sys.prefix) / "duckdb-1.4" / "bin" / "python"
+    if not old.exists():
+        pytest.skip("needs DuckDB 1.4 in the virtual environment: `make check` puts it there")
+    assert nightly(workspace, tmp_path).returncode == 0
+    counts_all = """
+import duckdb, sys
+con = duckdb.connect(sys.argv[1], read_only=True)
+for (name,) in con.execute("SELECT table_name FROM information_schema.tables ORDER BY 1").fetchall():
+    ((counted,),) = con.execute(f'SELECT count(*) FROM "{name}"').fetchall()
+    fetched = len(con.execute(f'SELECT * FROM "{name}"').fetchall())
+    if counted != fetched:
+        print(name, counted, fetched)
+"""
+    told = subprocess.run(
+        [old, "-c", counts_all, tmp_path / "s.duckdb"], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (told.returncode, told.stdout, told.stderr) == (0, "", "")
 
 
 def test_the_same_night_once_more_changes_status_and_coverage_only(workspace: Workspace, tmp_path: Path) -> None:

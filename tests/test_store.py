@@ -272,7 +272,7 @@ NOT_OURS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a text file": (lambda db: db.write_text("these are my notes\n" * 1000), "no DuckDB file"),
     "a line of text": (lambda db: db.write_text("a note"), "no DuckDB file"),
-    "a folder": (lambda db: db.mkdir(), "cannot be used|no DuckDB file"),
+    "a folder": (lambda db: db.mkdir(), "cannot be used|no DuckDB file|is no file"),
 }
 
 

@@ -90,3 +90,13 @@ CREATE TABLE horizon (
     until TIMESTAMP NOT NULL
 );
 INSERT INTO horizon VALUES (TIMESTAMP '9999-12-31 00:00:00');
+
+-- The device of a failed sign-in that named none. The view sign_ins reads it, and the file of its name under sql/views
+-- refills it from sign_ins, so it stands here before either.
+CREATE TABLE inferred_devices (
+    workspace_id VARCHAR NOT NULL,
+    source_table VARCHAR NOT NULL,
+    sign_in_id VARCHAR NOT NULL,
+    device_id VARCHAR NOT NULL,
+    device VARCHAR
+);

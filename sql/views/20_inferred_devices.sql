@@ -5,13 +5,13 @@
 -- shared client say which of several devices of one platform it was. Ties go to the device used more, then to the id.
 WITH unnamed AS (
     SELECT workspace_id, source_table, sign_in_id, user_id, platform, client, ip
-    FROM logged_sign_ins
+    FROM sign_ins
     WHERE result_code = '50099' AND device_id IS NULL AND user_id IS NOT NULL AND platform IS NOT NULL
         AND seen_at < (SELECT until FROM horizon)
 ),
 known AS (
     SELECT user_id, platform, client, ip, device_id, max(device) AS device, count(*) AS times
-    FROM logged_sign_ins
+    FROM sign_ins
     WHERE device_id IS NOT NULL AND user_id IN (SELECT user_id FROM unnamed)
         AND seen_at < (SELECT until FROM horizon)
     GROUP BY user_id, platform, client, ip, device_id

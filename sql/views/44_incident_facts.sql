@@ -53,7 +53,7 @@ WITH failed AS (
 ),
 succeeded AS (
     SELECT user_id, network, asn, app_id, client
-    FROM sign_ins
+    FROM known_sign_ins
     WHERE result_code = '0'
     GROUP BY user_id, network, asn, app_id, client
 ),
@@ -65,7 +65,7 @@ at_home AS (
 lone AS (
     SELECT f.incident_id, f.ip
     FROM failed AS f
-    WHERE f.ip IS NOT NULL AND NOT EXISTS (SELECT 1 FROM sign_ins AS s WHERE s.ip = f.ip AND s.result_code = '0')
+    WHERE f.ip IS NOT NULL AND NOT EXISTS (SELECT 1 FROM known_sign_ins AS s WHERE s.ip = f.ip AND s.result_code = '0')
     GROUP BY f.incident_id, f.ip
     HAVING count(DISTINCT f.user_id) >= 3
 ),

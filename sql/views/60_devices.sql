@@ -12,6 +12,6 @@ SELECT
     max_by(trust_type, concat(CAST(seen_at AS VARCHAR), ' ', sign_in_id)) AS trust_type,
     min(seen_at) AS first_seen_at,
     max(seen_at) AS last_seen_at
-FROM logged_sign_ins
-WHERE device_id IS NOT NULL
+FROM sign_ins
+WHERE device_known = 'logged'
 GROUP BY device_id

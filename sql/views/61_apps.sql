@@ -8,6 +8,6 @@ SELECT
     max_by(app, concat(CAST(seen_at AS VARCHAR), ' ', sign_in_id)) AS app,
     min(seen_at) AS first_seen_at,
     max(seen_at) AS last_seen_at
-FROM logged_sign_ins
+FROM sign_ins
 WHERE app_id IS NOT NULL
 GROUP BY app_id
