@@ -40,7 +40,7 @@ class Patience:
             self._progress_at = time.monotonic()
 
     def worn(self) -> bool:
-        """Tell whether more than half of the budget has passed without an answer: too much for another slow question."""
+        """Tell whether over half of the budget has passed without an answer: too much for another slow question."""
         with self._lock:
             return time.monotonic() - self._progress_at > self._budget / 2
 
