@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from pipeline import assets
+from pipeline import assets, store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,6 +116,4 @@ def _sql(name: str) -> str:
 
 def _store(con: duckdb.DuckDBPyConnection, name: str, window: dict[str, datetime]) -> None:
     """Keep the answer of one of our files as a temporary table of its name."""
-    select = _sql(name)
-    bound = {parameter: value for parameter, value in window.items() if f"${parameter}" in select}
-    con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}", bound)
+    store.run(con, f"CREATE OR REPLACE TEMP TABLE {name} AS {_sql(name)}", window)

@@ -29,7 +29,6 @@ FILES = ("incidents", "causes", "failures", "by_app", "by_device", "by_user", "b
 _RATE_DIGITS = 6
 # What makes a spreadsheet run a cell, full-width forms included (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 the look-alikes are the point
-
 # What stands before a formula and does not show: spaces of any kind, marks of direction and of byte order.
 _UNSEEN = re.compile(r"^[^\S\n\t]*[\s\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffd]*(?=[=+\-@＝＋－＠])")  # noqa: RUF001
 # What a terminal obeys, and a NUL at which readers stop; line breaks and tabs are text.
@@ -38,7 +37,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 @contextlib.contextmanager
 def staged(con: duckdb.DuckDBPyConnection, window: Window, out: Path) -> Iterator[None]:
-    """Write the report beside its place; when the block ends well every file moves into its place, else none does.
+    """Write the report beside its place and move every file into it; where the block fails, put back what stood there.
 
     Raises StoreUnusable where the folder cannot be written.
     """
