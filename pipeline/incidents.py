@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 # Five to ten turns are usual; what a later turn would add is detail of the largest incidents, slow to find.
 _TURNS = 40
 _REFITS = 3
+# An incident that goes on as the window begins is looked at from its onset on, so far back.
+_ONSET_BEFORE = timedelta(days=14)
 
 _COUNTED_ONCE = ("scan_failures", "scan_values", "scan_successes", "scan_days", "scan_prices")
 _STRETCH = 'kind VARCHAR, "value" VARCHAR, from_slot BIGINT, to_slot BIGINT, p DOUBLE, price DOUBLE'
@@ -39,22 +42,27 @@ class FailureKey:
 
 @dataclass(frozen=True)
 class Incident:
-    """Failures that share one explanation; times are UTC, failures are in the order they happened."""
+    """Failures that share one explanation; times are UTC.
+
+    ``failures`` counts those of the window, between ``first_seen_at`` and ``last_seen_at``; ``keys`` are of all, in the
+    order they happened, those before the window included.
+    """
 
     incident_id: str
     scope_kind: str
     scope_value: str
     first_seen_at: datetime
     last_seen_at: datetime
-    failures: tuple[FailureKey, ...]
+    failures: int
+    keys: tuple[FailureKey, ...]
 
 
 def find(con: duckdb.DuckDBPyConnection, since: datetime, until: datetime) -> tuple[Incident, ...]:
-    """Return the incidents among the failures seen in [since, until), in the order of their first failures.
+    """Return the incidents that failed in [since, until), in the order of their first failures there.
 
     Strays belong to no incident. The same records and window give the same incidents and ids.
     """
-    window = {"since": since, "until": until}
+    window = {"since": since - _ONSET_BEFORE, "until": until}
     for name in _COUNTED_ONCE:
         _store(con, name, window)
     con.execute("CREATE OR REPLACE TEMP TABLE scan_windows (number BIGINT, " + _STRETCH + ")")
@@ -73,7 +81,7 @@ def find(con: duckdb.DuckDBPyConnection, since: datetime, until: datetime) -> tu
     claimed = con.execute(_sql("claimed_failures")).fetchall()
     for name in (*_COUNTED_ONCE, "scan_explained", "scan_offers", "scan_refitted", "scan_windows", "scan_covers"):
         con.execute(f"DROP TABLE IF EXISTS temp.{name}")
-    return tuple(sorted(_incidents(claimed), key=lambda found: (found.first_seen_at, found.incident_id)))
+    return tuple(sorted(_incidents(claimed, since), key=lambda found: (found.first_seen_at, found.incident_id)))
 
 
 def _settle(con: duckdb.DuckDBPyConnection, window: dict[str, datetime]) -> None:
@@ -91,23 +99,30 @@ def _settle(con: duckdb.DuckDBPyConnection, window: dict[str, datetime]) -> None
         con.execute("DELETE FROM scan_covers WHERE number = ?", [idle[0]])
 
 
-def _incidents(claimed: list[tuple[Any, ...]]) -> Iterator[Incident]:
+def _incidents(claimed: list[tuple[Any, ...]], since: datetime) -> Iterator[Incident]:
     for (kind, value, _), rows in groupby(claimed, key=lambda row: row[:3]):
         failures = list(rows)
-        keys = tuple(FailureKey(*row[3:6]) for row in failures)
+        seen_at = [row[6] for row in failures if row[6] >= since]
+        if not seen_at:
+            continue
         yield Incident(
-            incident_id=_identity(kind, value, keys[0].sign_in_id),
+            incident_id=_identity(failures),
             scope_kind=kind,
             scope_value=value,
-            first_seen_at=failures[0][6],
-            last_seen_at=failures[-1][6],
-            failures=keys,
+            first_seen_at=seen_at[0],
+            last_seen_at=seen_at[-1],
+            failures=len(seen_at),
+            keys=tuple(FailureKey(*row[3:6]) for row in failures),
         )
 
 
-def _identity(kind: str, value: str, first_sign_in: str) -> str:
-    text = "\n".join((kind, value, first_sign_in))
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:16]
+def _identity(failures: list[tuple[Any, ...]]) -> str:
+    """Name an incident after the failure that was on record first.
+
+    A late record does not displace that one, nor does a scope that widens as more comes in.
+    """
+    first = min(failures, key=lambda row: row[7:])
+    return hashlib.md5("\n".join(first[3:6]).encode(), usedforsecurity=False).hexdigest()[:16]
 
 
 def _sql(name: str) -> str:

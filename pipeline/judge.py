@@ -87,7 +87,7 @@ def _enter(con: duckdb.DuckDBPyConnection, found: Sequence[incidents.Incident]) 
     """Store what was found, with everything that is still to be judged left blank."""
     con.execute("DELETE FROM incident_failures")
     con.execute("DELETE FROM found_incidents")
-    keys = [(incident.incident_id, key) for incident in found for key in incident.failures]
+    keys = [(incident.incident_id, key) for incident in found for key in incident.keys]
     con.execute(
         "INSERT INTO incident_failures SELECT unnest($1), unnest($2), unnest($3), unnest($4)",
         [
@@ -168,7 +168,7 @@ def _write(
     scope = f"{incident.scope_kind}={incident.scope_value}"
     called = f"{scope} ({scope_name})" if scope_name else scope
     summary = (
-        f"{len(incident.failures)} device signatures of {called} were refused since {onset} "
+        f"{incident.failures} device signatures of {called} were refused since {onset} "
         f"({_many(devices, 'device')}, {_many(users, 'user')}, {_many(apps, 'application')}); "
         f"likely cause: {first.title} ({first.cause}), confidence {first.confidence:.2f}."
     )
@@ -189,7 +189,7 @@ def _write(
     _insert(con, incident, judged)
     for rank, one in enumerate(ranked, start=1):
         con.execute(
-            "INSERT INTO judged_causes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO judged_causes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 incident.incident_id,
                 rank,
@@ -199,6 +199,7 @@ def _write(
                 one.evidence_for,
                 one.evidence_against,
                 one.mechanism,
+                round(one.log_odds, 4),
             ],
         )
 
@@ -208,7 +209,7 @@ def _insert(con: duckdb.DuckDBPyConnection, incident: incidents.Incident, judged
         "incident_id": incident.incident_id,
         "first_seen_at": incident.first_seen_at,
         "last_seen_at": incident.last_seen_at,
-        "failures": len(incident.failures),
+        "failures": incident.failures,
         "scope_kind": incident.scope_kind,
         "scope_value": incident.scope_value,
         **dict.fromkeys(("sign_ins", "devices", "users", "apps", "confidence"), 0),

@@ -101,6 +101,9 @@ def _header_faults(rule: rule_files.Rule) -> Iterator[tuple[int, str]]:
     for name, default in rule.params.items():
         if not re.fullmatch(r"[a-z_]\w*", name) or name in rule_files.WINDOW or default == "":
             yield lines["params"], f"parameter {name}: write name=default, and neither since nor until"
+    for name, weight in rule.weights.items():
+        if not re.fullmatch(r"[a-z_]\w*", name) or name in (*rule_files.WINDOW, *rule.params) or isinstance(weight, str):
+            yield lines["weights"], f"weight {name}: write name=number, and no name that stands for something else already"
 
 
 def _requirement(need: str) -> bool:
@@ -125,7 +128,7 @@ def _statement_faults(
     if statement.type != duckdb.StatementType.SELECT:
         yield _first_line(rule.sql), f"{statement.type.name} statement: a rule is one SELECT"
         return
-    unknown = statement.named_parameters - {*rule_files.WINDOW, *rule.params}
+    unknown = statement.named_parameters - {*rule_files.WINDOW, *rule.params, *rule.weights}
     for name in sorted(unknown):
         place = re.search(rf"\${re.escape(name)}\b", rule_files.blanked(rule.sql))
         yield (

@@ -24,7 +24,7 @@ MECHANISMS = ("direct", "indirect", "doubtful")
 EVIDENCE_COLUMNS = ("incident_id", "log_odds", "change_id", "change_workspace_id", "evidence_for", "evidence_against")
 WINDOW = ("since", "until")
 _PLAIN = ("title", "version", "status", "severity", "mechanism", "references", "false_positives", "remediation")
-KEYS = ("id", "cause", *_PLAIN, "tags", "requires", "params")
+KEYS = ("id", "cause", *_PLAIN, "tags", "requires", "params", "weights")
 
 _HEADER_LINE = re.compile(r"--\s*([a-z_]+):\s*(.*?)\s*$")
 # What may hold a `$name` that is no parameter: comments, strings, quoted names, dollar-quoted text.
@@ -33,7 +33,10 @@ _OPAQUE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\$(
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule as its file has it; all but id and cause have defaults."""
+    """One rule as its file has it; all but id and cause have defaults.
+
+    ``params`` are thresholds that a user may set; ``weights`` are what its terms add to the log-odds, which a fit may set.
+    """
 
     id: str
     cause: str
@@ -47,6 +50,7 @@ class Rule:
     mechanism: str = "doubtful"
     requires: tuple[str, ...] = ()
     params: Mapping[str, Value] = field(default_factory=dict)
+    weights: Mapping[str, Value] = field(default_factory=dict)
     references: str = ""
     false_positives: str = ""
     remediation: str = ""
@@ -97,6 +101,7 @@ def read(path: Path) -> Rule:
         tags=tuple(part.strip() for part in said.get("tags", "").split(",") if part.strip()),
         requires=tuple(said.get("requires", "").split()),
         params=dict(_default(word) for word in said.get("params", "").split()),
+        weights=dict(_default(word) for word in said.get("weights", "").split()),
         **plain,
     )
 

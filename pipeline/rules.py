@@ -49,7 +49,7 @@ def load(folders: Iterable[Path] = ()) -> tuple[Rule, ...]:
 
 def shown(rule: Rule, values: Mapping[str, Value]) -> str:
     """Return the rule with its values written out, so that it runs in a DuckDB shell on the published file."""
-    bound = {**rule.params, **values}
+    bound = {**rule.params, **rule.weights, **values}
     parts = []
     done = 0
     for match in _PARAMETER.finditer(rule_files.blanked(rule.sql)):
@@ -93,7 +93,7 @@ def evidence(con: duckdb.DuckDBPyConnection, rule: Rule, values: Mapping[str, Va
 
     ``values`` holds since and until, and what a user sets instead of the rule's defaults. Raises duckdb.Error.
     """
-    answer = store.run(con, rule.sql, {**rule.params, **values})
+    answer = store.run(con, rule.sql, {**rule.params, **rule.weights, **values})
     columns = [column[0] for column in answer.description or ()]
     place = [columns.index(name) for name in rule_files.EVIDENCE_COLUMNS]
     rows = [[row[at] for at in place] for row in answer.fetchall()]

@@ -50,7 +50,7 @@ def test_failures_that_share_a_value_are_one_incident_with_that_scope(
     (found,) = find(story)
     assert (found.scope_kind, found.scope_value) == scope
     refused = [record for record in story.sign_ins if record["ResultType"] == "50099"]
-    assert len(found.failures) == len(refused)
+    assert found.failures == len(found.keys) == len(refused)
     assert found.first_seen_at == min(record["CreatedDateTime"] for record in refused)
     assert found.last_seen_at == max(record["CreatedDateTime"] for record in refused)
 
@@ -103,3 +103,33 @@ def test_an_incident_keeps_its_id_in_a_rebuilt_database(find: Callable[[Story], 
     first = find(BY_CAUSE["policy_change"]())
     assert first
     assert find(BY_CAUSE["policy_change"]()) == first
+
+
+def test_an_incident_that_the_window_has_moved_into_keeps_its_id_and_counts_what_is_left(
+    landed: Callable[..., duckdb.DuckDBPyConnection],
+) -> None:
+    con = landed(*BY_CAUSE["device_key_lost"]().pages(), workspace_id="w")
+    (whole,) = incidents.find(con, SINCE, UNTIL)
+    (rest,) = incidents.find(con, ONSET + timedelta(hours=20), UNTIL)
+    assert rest.incident_id == whole.incident_id
+    assert rest.keys == whole.keys
+    assert rest.failures < whole.failures
+    assert rest.first_seen_at >= ONSET + timedelta(hours=20)
+
+
+def test_a_first_record_that_arrives_late_does_not_rename_an_incident(
+    landed: Callable[..., duckdb.DuckDBPyConnection],
+) -> None:
+    story = BY_CAUSE["device_key_lost"]()
+    refused = [record for record in story.sign_ins if record["ResultType"] == "50099"]
+    late = min(refused, key=lambda record: record["CreatedDateTime"])
+    for record in story.sign_ins:
+        record["IngestedAt"] = record["CreatedDateTime"] + timedelta(minutes=20 if record is not late else 2000)
+    story.sign_ins.remove(late)
+    con = landed(*story.pages(), workspace_id="w")
+    (before,) = incidents.find(con, SINCE, UNTIL)
+    story.sign_ins.append(late)
+    con = landed(*story.pages(), workspace_id="w")
+    (after,) = incidents.find(con, SINCE, UNTIL)
+    assert after.incident_id == before.incident_id
+    assert after.failures == before.failures + 1

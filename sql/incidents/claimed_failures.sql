@@ -37,7 +37,7 @@ settled AS (
 ),
 spaced AS (
     SELECT
-        o.kind, o."value", f.failure, f.workspace_id, f.source_table, f.sign_in_id, f.seen_at,
+        o.kind, o."value", f.failure, f.workspace_id, f.source_table, f.sign_in_id, f.seen_at, f.arrived_at,
         CASE
             WHEN date_diff('second', date_trunc('second', lag(f.seen_at) OVER scope), date_trunc('second', f.seen_at))
                 <= 3 * 86400 THEN 0
@@ -53,7 +53,9 @@ numbered AS (
     ) AS spell
     FROM spaced
 )
-SELECT kind, "value", spell, workspace_id, source_table, sign_in_id, seen_at
+SELECT
+    kind, "value", spell, workspace_id, source_table, sign_in_id, seen_at,
+    CAST(date_trunc('hour', arrived_at) AS TIMESTAMP) AS hour_of_arrival, failure
 FROM numbered
 QUALIFY count(*) OVER (PARTITION BY kind, "value", spell) >= 5
 ORDER BY kind, "value", spell, failure

@@ -6,6 +6,7 @@ SELECT
     source_table,
     sign_in_id,
     seen_at,
+    arrived_at,
     user_id,
     platform,
     device_known,

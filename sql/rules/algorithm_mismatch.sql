@@ -7,14 +7,16 @@
 -- tags: app, client
 -- mechanism: direct
 -- params: people=2
+-- weights: base=-5 untried=5 on_app=2 never=1 devices=1 stranger=-6 alone=-3
 -- references: RFC 7518 3.4; objc-common MSIDPkeyAuthHelper
 -- false_positives: A new application whose first day fell into another incident.
 -- remediation: Ask the maker of this application or client which algorithm and encoding it signs with (RS256, JOSE encoding), and try a maintained library.
 SELECT
     f.incident_id,
-    -6e0 + 5e0 * f.untried_share + 2e0 * f.app_share + CASE WHEN h.app_succeeded = 0 THEN 1e0 ELSE 0e0 END
-        + 1e0 - 6e0 * greatest(f.strange_share, f.lone_share) + least(1e0, f.devices / 4e0)
-        - CASE WHEN f.users < $people THEN 3e0 ELSE 0e0 END AS log_odds,
+    $base + $untried * f.untried_share + $on_app * f.app_share
+        + $never * CASE WHEN h.app_succeeded = 0 THEN 1e0 ELSE 0e0 END + $devices * least(1e0, f.devices / 4e0)
+        + $stranger * greatest(f.strange_share, f.lone_share)
+        + $alone * CASE WHEN f.users < $people THEN 1e0 ELSE 0e0 END AS log_odds,
     CAST(NULL AS VARCHAR) AS change_id,
     CAST(NULL AS VARCHAR) AS change_workspace_id,
     concat(

@@ -8,6 +8,7 @@
 -- mechanism: doubtful
 -- requires: table:AuditLogs
 -- params: within=72
+-- weights: base=-6 on_app=3 change=6 devices=1 others=-1 stranger=-3 never=-3 alone=-3
 -- references: entra-docs monitoring-health/reference-audit-activities.md
 -- false_positives: A build of the app rolled out at the same time; a change of its configuration within the same hours.
 -- remediation: Compare the application's current keys with what its clients use, roll the change back on one client and watch; a changed app secret is no known reason for a refused device signature.
@@ -19,9 +20,10 @@ WITH strongest AS (
 )
 SELECT
     f.incident_id,
-    -7e0 + 3e0 * f.app_share + 6e0 * coalesce(c.strength, 0e0) + least(1e0, f.devices / 5e0)
-        + 1e0 - least(1e0, 3e0 * coalesce(k.other_apps_rate, 0e0)) - 3e0 * f.strange_share
-        - CASE WHEN h.app_succeeded = 0 THEN 3e0 ELSE 0e0 END - CASE WHEN f.users < 2 THEN 3e0 ELSE 0e0 END AS log_odds,
+    $base + $on_app * f.app_share + $change * coalesce(c.strength, 0e0) + $devices * least(1e0, f.devices / 5e0)
+        + $others * least(1e0, 3e0 * coalesce(k.other_apps_rate, 0e0)) + $stranger * f.strange_share
+        + $never * CASE WHEN h.app_succeeded = 0 THEN 1e0 ELSE 0e0 END
+        + $alone * CASE WHEN f.users < 2 THEN 1e0 ELSE 0e0 END AS log_odds,
     c.change_id,
     c.change_workspace_id,
     concat(

@@ -7,20 +7,22 @@
 -- tags: client
 -- mechanism: direct
 -- params: fresh=24
+-- weights: base=-6 build=4 others_well=2 devices=1 apps=1 switched=1 scope=1 new=1 stranger=-4 few=-4 one_app=-2 one_device=-3
 -- references: android-common and objc-common changelogs
 -- false_positives: A build that only people behind one proxy use.
 -- remediation: Hold the roll-out of this build, put one device back to the build before and see whether it signs in again; report the build to its maker.
 SELECT
     f.incident_id,
-    -6e0 + 4e0 * f.client_share
+    $base + $build * f.client_share
         * coalesce(greatest(0e0, (f.client_share - k.usual_client_share) / nullif(1e0 - k.usual_client_share, 0e0)), 0e0)
-        + 2e0 * (1e0 - least(1e0, 3e0 * coalesce(k.other_builds_rate, 3e-1)))
-        + least(1e0, f.devices / 4e0) + least(1e0, f.apps / 4e0)
-        + coalesce(h.switched_devices / nullif(h.build_devices, 0), 0e0)
-        + CASE WHEN f.scope_kind IN ('client', 'os') THEN 1e0 ELSE 0e0 END
-        + CASE WHEN h.build_first_seen_at > h.record_from + INTERVAL '48 hours' THEN 1e0 ELSE 0e0 END
-        - 4e0 * f.strange_share - CASE WHEN f.devices < 3 THEN 4e0 ELSE 0e0 END
-        - CASE WHEN f.apps = 1 THEN 2e0 ELSE 0e0 END - CASE WHEN f.scope_kind = 'device' THEN 3e0 ELSE 0e0 END AS log_odds,
+        + $others_well * (1e0 - least(1e0, 3e0 * coalesce(k.other_builds_rate, 3e-1)))
+        + $devices * least(1e0, f.devices / 4e0) + $apps * least(1e0, f.apps / 4e0)
+        + $switched * coalesce(h.switched_devices / nullif(h.build_devices, 0), 0e0)
+        + $scope * CASE WHEN f.scope_kind IN ('client', 'os') THEN 1e0 ELSE 0e0 END
+        + $new * CASE WHEN h.build_first_seen_at > h.record_from + INTERVAL '48 hours' THEN 1e0 ELSE 0e0 END
+        + $stranger * f.strange_share + $few * CASE WHEN f.devices < 3 THEN 1e0 ELSE 0e0 END
+        + $one_app * CASE WHEN f.apps = 1 THEN 1e0 ELSE 0e0 END
+        + $one_device * CASE WHEN f.scope_kind = 'device' THEN 1e0 ELSE 0e0 END AS log_odds,
     CAST(NULL AS VARCHAR) AS change_id,
     CAST(NULL AS VARCHAR) AS change_workspace_id,
     concat(

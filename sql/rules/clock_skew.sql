@@ -7,15 +7,16 @@
 -- tags: device, clock
 -- mechanism: doubtful
 -- params: codes=3
+-- weights: base=-5 on_device=3 clock=6 mixed=1 newcomers=-2
 -- references: AADSTS140000, AADSTS500991, AADSTS500133
 -- false_positives: Nonce errors of a user who also has another broken device on the same platform.
 -- remediation: Check the device's clock and its time source, then sign out and in once.
 SELECT
     f.incident_id,
-    -5e0 + 3e0 * f.device_share
-        + 6e0 * greatest(0e0, least(1e0, (n.clock_codes - n.clock_codes_expected) / $codes))
+    $base + $on_device * f.device_share
+        + $clock * greatest(0e0, least(1e0, (n.clock_codes - n.clock_codes_expected) / $codes))
         * least(1e0, 5e0 * n.clock_codes / f.failures)
-        + least(1e0, coalesce(h.device_good_share, 0e0) / 2e-1) - 2e0 * least(1e0, h.new_users / 2e0) AS log_odds,
+        + $mixed * least(1e0, coalesce(h.device_good_share, 0e0) / 2e-1) + $newcomers * least(1e0, h.new_users / 2e0) AS log_odds,
     CAST(NULL AS VARCHAR) AS change_id,
     CAST(NULL AS VARCHAR) AS change_workspace_id,
     concat(

@@ -7,16 +7,17 @@
 -- tags: device, security
 -- mechanism: direct
 -- params: newcomers=2
+-- weights: base=-5 on_device=3 strangers=6 working=1 few=-2 unknown=-4
 -- references: entra-docs howto-device-identity-virtual-desktop-infrastructure.md
 -- false_positives: A shared device that was handed to a new team; a kiosk has many users but no new ones.
 -- remediation: Find the machines that share this device id (image cloned after join, roamed profile), let each leave and join anew, and mend the image.
 SELECT
     f.incident_id,
-    -5e0 + 3e0 * f.device_share
-        + 6e0 * least(1e0, h.new_users / (1e0 + $newcomers)) * coalesce(h.new_users / nullif(h.device_users, 0), 0e0)
-        + CASE WHEN h.new_users >= $newcomers AND h.device_succeeded_during > 0 THEN 1e0 ELSE 0e0 END
-        - CASE WHEN h.new_users < $newcomers THEN 2e0 ELSE 0e0 END
-        - CASE WHEN h.device_succeeded_before = 0 THEN 4e0 ELSE 0e0 END AS log_odds,
+    $base + $on_device * f.device_share
+        + $strangers * least(1e0, h.new_users / (1e0 + $newcomers)) * coalesce(h.new_users / nullif(h.device_users, 0), 0e0)
+        + $working * CASE WHEN h.new_users >= $newcomers AND h.device_succeeded_during > 0 THEN 1e0 ELSE 0e0 END
+        + $few * CASE WHEN h.new_users < $newcomers THEN 1e0 ELSE 0e0 END
+        + $unknown * CASE WHEN h.device_succeeded_before = 0 THEN 1e0 ELSE 0e0 END AS log_odds,
     CAST(NULL AS VARCHAR) AS change_id,
     CAST(NULL AS VARCHAR) AS change_workspace_id,
     concat(

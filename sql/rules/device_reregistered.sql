@@ -8,6 +8,7 @@
 -- mechanism: indirect
 -- requires: table:AuditLogs
 -- params: within=96
+-- weights: base=-5 on_device=3 change=6 mixed=-1 newcomers=-2 unknown=-1
 -- references: entra-docs devices/faq.yml; AADSTS700003
 -- false_positives: A repair by re-registration after the key was lost; then the failures began before the change.
 -- remediation: Remove the old account or device entry on the device and register it once more (Windows: dsregcmd /leave, then join; phones: Authenticator, Device registration).
@@ -19,9 +20,9 @@ WITH strongest AS (
 )
 SELECT
     f.incident_id,
-    -6e0 + 3e0 * f.device_share + 6e0 * coalesce(c.strength, 0e0) + 1e0 - coalesce(h.device_good_share, 0e0)
-        - 2e0 * coalesce(h.new_users / nullif(h.device_users, 0), 0e0)
-        - CASE WHEN h.device_succeeded_before = 0 THEN 1e0 ELSE 0e0 END AS log_odds,
+    $base + $on_device * f.device_share + $change * coalesce(c.strength, 0e0)
+        + $mixed * coalesce(h.device_good_share, 0e0) + $newcomers * coalesce(h.new_users / nullif(h.device_users, 0), 0e0)
+        + $unknown * CASE WHEN h.device_succeeded_before = 0 THEN 1e0 ELSE 0e0 END AS log_odds,
     c.change_id,
     c.change_workspace_id,
     concat(

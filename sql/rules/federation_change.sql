@@ -8,6 +8,7 @@
 -- mechanism: doubtful
 -- requires: table:AuditLogs
 -- params: within=72
+-- weights: base=-7 change=6 users=1 apps=1 domain=2 scope=1 others=-1 alone=-3
 -- references: AADSTS5000811; Set federation settings on domain
 -- false_positives: A network or a policy that only people of this domain use.
 -- remediation: Compare the domain's federation settings and token-signing certificate with the identity provider's, and set them right or back.
@@ -19,11 +20,12 @@ WITH strongest AS (
 )
 SELECT
     f.incident_id,
-    -7e0 + 6e0 * coalesce(c.strength, 0e0) + least(1e0, f.users / 5e0) + least(1e0, f.apps / 4e0)
-        + 2e0 * greatest(
+    $base + $change * coalesce(c.strength, 0e0) + $users * least(1e0, f.users / 5e0) + $apps * least(1e0, f.apps / 4e0)
+        + $domain * greatest(
             0e0, coalesce((f.domain_share - k.usual_domain_share) / nullif(1e0 - k.usual_domain_share, 0e0), 0e0))
-        + CASE WHEN f.scope_kind = 'domain' THEN 1e0 ELSE 0e0 END
-        - least(1e0, 5e0 * coalesce(k.other_domains_rate, 0e0)) - CASE WHEN f.users < 2 THEN 3e0 ELSE 0e0 END AS log_odds,
+        + $scope * CASE WHEN f.scope_kind = 'domain' THEN 1e0 ELSE 0e0 END
+        + $others * least(1e0, 5e0 * coalesce(k.other_domains_rate, 0e0))
+        + $alone * CASE WHEN f.users < 2 THEN 1e0 ELSE 0e0 END AS log_odds,
     c.change_id,
     c.change_workspace_id,
     concat(

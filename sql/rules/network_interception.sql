@@ -7,6 +7,7 @@
 -- tags: network
 -- mechanism: direct
 -- params: within=72
+-- weights: base=-6 source=4 devices=1 apps=1 elsewhere_well=3 scope=1 change=2 stranger=-5 few=-4 one_app=-1
 -- references: AADSTS50192; Global Secure Access TLS inspection
 -- false_positives: An attack from one address; an office where one build or one policy is used alone.
 -- remediation: Exempt the sign-in service's hosts from inspection on this way out, and let one device sign in past it.
@@ -29,11 +30,13 @@ lifted AS (
 )
 SELECT
     f.incident_id,
-    -6e0 + 4e0 * l.lift + least(1e0, f.devices / 4e0) + least(1e0, f.apps / 4e0)
-        + CASE WHEN k.other_networks_attempts >= 5 THEN 3e0 * (1e0 - least(1e0, 3e0 * k.other_networks_rate)) ELSE 0e0 END
-        + CASE WHEN f.scope_kind IN ('ip', 'network') THEN 1e0 ELSE 0e0 END + 2e0 * coalesce(c.strength, 0e0)
-        - 5e0 * f.strange_share - CASE WHEN f.devices < 2 THEN 4e0 ELSE 0e0 END
-        - CASE WHEN f.apps = 1 THEN 1e0 ELSE 0e0 END AS log_odds,
+    $base + $source * l.lift + $devices * least(1e0, f.devices / 4e0) + $apps * least(1e0, f.apps / 4e0)
+        + $elsewhere_well * CASE
+            WHEN k.other_networks_attempts >= 5 THEN 1e0 - least(1e0, 3e0 * k.other_networks_rate) ELSE 0e0
+        END
+        + $scope * CASE WHEN f.scope_kind IN ('ip', 'network') THEN 1e0 ELSE 0e0 END + $change * coalesce(c.strength, 0e0)
+        + $stranger * f.strange_share + $few * CASE WHEN f.devices < 2 THEN 1e0 ELSE 0e0 END
+        + $one_app * CASE WHEN f.apps = 1 THEN 1e0 ELSE 0e0 END AS log_odds,
     c.change_id,
     c.change_workspace_id,
     concat(

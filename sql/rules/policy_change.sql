@@ -8,6 +8,7 @@
 -- mechanism: indirect
 -- requires: table:AuditLogs
 -- params: within=72
+-- weights: base=-5 change=6 users=1 apps=1 scope=2 outside=-1 stranger=-3 few=-3
 -- references: entra-docs monitoring-health/reference-audit-activities.md
 -- false_positives: A build or a network that broke shortly after an unrelated policy change.
 -- remediation: Set the policy to report-only for one of the users and see whether the failures end; then find why these devices cannot prove themselves.
@@ -19,10 +20,10 @@ WITH strongest AS (
 )
 SELECT
     f.incident_id,
-    -6e0 + 6e0 * coalesce(c.strength, 0e0) + least(1e0, f.users / 8e0) + least(1e0, f.apps / 4e0)
-        + CASE WHEN f.scope_kind IN ('policy', 'platform', 'os') THEN 2e0 ELSE 0e0 END
-        + 1e0 - least(1e0, 10e0 * coalesce(k.outside_rate, 0e0))
-        - 3e0 * f.strange_share - CASE WHEN f.users < 3 THEN 3e0 ELSE 0e0 END AS log_odds,
+    $base + $change * coalesce(c.strength, 0e0) + $users * least(1e0, f.users / 8e0) + $apps * least(1e0, f.apps / 4e0)
+        + $scope * CASE WHEN f.scope_kind IN ('policy', 'platform', 'os') THEN 1e0 ELSE 0e0 END
+        + $outside * least(1e0, 10e0 * coalesce(k.outside_rate, 0e0))
+        + $stranger * f.strange_share + $few * CASE WHEN f.users < 3 THEN 1e0 ELSE 0e0 END AS log_odds,
     c.change_id,
     c.change_workspace_id,
     concat(

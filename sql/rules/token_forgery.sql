@@ -7,15 +7,19 @@
 -- tags: security
 -- mechanism: direct
 -- params: people=5
+-- weights: base=-6 stranger=6 users=2 network=1 unnamed=1 risky=1 passwords=1 succeeded=-2 alone=-3
 -- references: MS-PKAP 3.2.5.3.3
 -- false_positives: A new office or provider whose first users meet another fault; then some of them succeed.
 -- remediation: Block the source, revoke the sessions of the users it named, and look for other traffic from it; treat it as an attack until shown otherwise.
 SELECT
     f.incident_id,
-    -6e0 + 6e0 * greatest(f.strange_share, f.lone_share * f.untried_share) + 2e0 * least(1e0, f.users / $people) + f.network_share + f.unnamed_share
-        + f.risky_share + least(1e0, 10e0 * coalesce(n.password_errors / nullif(n.address_attempts, 0), 0e0)) * greatest(f.strange_share, f.lone_share)
-        - CASE WHEN p.succeeded_during > 0 AND f.scope_kind IN ('ip', 'network') THEN 2e0 ELSE 0e0 END
-        - CASE WHEN f.users < 2 THEN 3e0 ELSE 0e0 END AS log_odds,
+    $base + $stranger * greatest(f.strange_share, f.lone_share * f.untried_share)
+        + $users * least(1e0, f.users / $people) + $network * f.network_share + $unnamed * f.unnamed_share
+        + $risky * f.risky_share
+        + $passwords * least(1e0, 10e0 * coalesce(n.password_errors / nullif(n.address_attempts, 0), 0e0))
+        * greatest(f.strange_share, f.lone_share)
+        + $succeeded * CASE WHEN p.succeeded_during > 0 AND f.scope_kind IN ('ip', 'network') THEN 1e0 ELSE 0e0 END
+        + $alone * CASE WHEN f.users < 2 THEN 1e0 ELSE 0e0 END AS log_odds,
     CAST(NULL AS VARCHAR) AS change_id,
     CAST(NULL AS VARCHAR) AS change_workspace_id,
     concat(

@@ -11,10 +11,11 @@ SELECT
     v.kind,
     v."value",
     count(*) AS failures,
-    count(*) / max(i.failures) AS share,
+    count(*) / max(t.failures) AS share,
     row_number() OVER (PARTITION BY f.incident_id, v.kind ORDER BY count(*) DESC, v."value") AS place
 FROM incident_failures AS f
-INNER JOIN found_incidents AS i ON f.incident_id = i.incident_id
+INNER JOIN (SELECT incident_id, count(*) AS failures FROM incident_failures GROUP BY incident_id) AS t
+    ON f.incident_id = t.incident_id
 INNER JOIN sign_in_values AS v
     ON f.workspace_id = v.workspace_id AND f.source_table = v.source_table AND f.sign_in_id = v.sign_in_id
 WHERE v.result_code = '50099'

@@ -18,7 +18,7 @@ WITH attempt AS (
             AS period,
         i.first_seen_at,
         f.incident_id IS NULL OR f.incident_id = i.incident_id AS own
-    FROM found_incidents AS i
+    FROM incident_facts AS i
     INNER JOIN sign_in_values AS v ON i.scope_kind = v.kind AND i.scope_value = v."value"
     LEFT JOIN incident_failures AS f
         ON v.workspace_id = f.workspace_id AND v.source_table = f.source_table AND v.sign_in_id = f.sign_in_id
