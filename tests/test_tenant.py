@@ -10,7 +10,7 @@ import orjson
 import polars as pl
 import pytest
 
-from pipeline.pages import SIGN_IN_TABLES, TABLES
+from pipeline.pages import ENTRA_TABLES, SIGN_IN_TABLES
 from pipeline.sandbox import columns
 from pipeline.sandbox.incidents import CAUSES
 from pipeline.sandbox.tenant import A_GOOD_STORY, Tenant, simulate
@@ -54,7 +54,7 @@ def device_ids(frame: pl.DataFrame) -> set[str]:
 
 def test_the_same_seed_gives_the_same_tenant_and_another_seed_another() -> None:
     first, second, other = (simulate(seed, until=UNTIL, days=5, users=20, causes=[]) for seed in (3, 3, 4))
-    assert all(first.tables[table].equals(second.tables[table]) for table in TABLES)
+    assert all(first.tables[table].equals(second.tables[table]) for table in ENTRA_TABLES)
     assert first.labels == second.labels
     assert not first.tables["SigninLogs"].equals(other.tables["SigninLogs"])
 
@@ -63,7 +63,7 @@ def test_every_table_has_its_official_columns_and_rows() -> None:
     for table, frame in tenant().tables.items():
         assert dict(frame.schema) == columns.schema(table)
         assert frame.height > 0
-    assert set(tenant().tables) == set(TABLES)
+    assert set(tenant().tables) == set(ENTRA_TABLES)
 
 
 def test_it_holds_about_fifteen_thousand_sign_ins_a_quarter_of_them_interactive() -> None:

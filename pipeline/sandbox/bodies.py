@@ -6,6 +6,7 @@ No socket and no database enter here.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
@@ -28,6 +29,14 @@ _ERRORS = {
     503: ("ServiceUnavailableError", "The service is temporarily unavailable."),
     504: ("GatewayTimeout", "The request timed out"),
 }
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An answer that was made beforehand: its whole body, gzipped, and the number of rows in it."""
+
+    gzipped: bytes
+    rows: int
 
 
 def table(answer: Answer, *, error: dict[str, object] | None = None) -> bytes:
@@ -75,6 +84,17 @@ def error(status: int, detail: str | None = None) -> bytes:
     code, message = _ERRORS.get(status, ("UnknownError", "The request failed."))
     inner = {"innererror": {"code": code, "message": detail}} if detail else {}
     return orjson.dumps({"error": {"code": code, "message": message, **inner}})
+
+
+def other_plan() -> bytes:
+    """Write the 400 body of a query of a table that is not on the Analytics plan (grafana/grafana issue 89818)."""
+    code, message = _ERRORS[400]
+    inner = {
+        "code": "UnsupportedApiQueryValidationError",
+        "message": "Query of Basic Logs table is not supported with the API '/v1/workspaces/{workspaceId}/query'.\n"
+        "You can use '/v1/workspaces/{workspaceId}/search' instead.",
+    }
+    return orjson.dumps({"error": {"code": code, "message": message, "innererror": inner}})
 
 
 def refusal(refused: QueryError) -> bytes:

@@ -189,12 +189,17 @@ def configure_app(rng: Random, at: datetime, app: App, by: dict[str, Any]) -> li
 
 def enforce_policy(rng: Random, at: datetime, policy: Policy, by: dict[str, Any]) -> list[Change]:
     """Turn a conditional access policy on: written by Conditional Access and mirrored by the directory."""
+    parts: dict[str, Any] = {}
+    if policy.apps:
+        parts["applications"] = {"includeApplications": sorted(policy.apps)}
+    if policy.people:
+        parts["users"] = {"includeGroups": [policy.group]}
     old, new = (
         {
             "id": policy.id,
             "displayName": policy.name,
             "state": state,
-            "conditions": {"platforms": {"includePlatforms": [policy.platform or "all"]}},
+            "conditions": {"platforms": {"includePlatforms": [policy.platform or "all"]}, **parts},
             "grantControls": {"operator": "OR", "builtInControls": [policy.control]},
         }
         for state in ("enabledForReportingButNotEnforced", "enabled")

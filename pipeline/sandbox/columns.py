@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from pipeline.pages import SIGN_IN_TABLES
+
 INGESTION_TIME = "ingestion_time"  # the frame's column behind KQL's ingestion_time(); not an official one
 
 _EVERY_SIGN_IN_TABLE = """
@@ -72,6 +74,10 @@ _OWN = {
         ResultDescription ResultReason ResultSignature ResultType SourceSystem TargetResources TenantId
         TimeGenerated Type
     """,
+    "IntuneAuditLogs": """
+        _BilledSize _IsBillable Category CorrelationId Identity OperationName Properties ResultDescription
+        ResultType SourceSystem TenantId TimeGenerated Type
+    """,
 }
 _DYNAMIC = {
     "SigninLogs": """
@@ -102,7 +108,7 @@ def schema(table: str) -> dict[str, pl.DataType]:
 
     Datetimes are naive UTC in microseconds; dynamic columns hold JSON text.
     """
-    shared = "" if table == "AuditLogs" else _EVERY_SIGN_IN_TABLE
+    shared = _EVERY_SIGN_IN_TABLE if table in SIGN_IN_TABLES else ""
     names = [*sorted((shared + _OWN[table]).split()), INGESTION_TIME]
     return {name: _NOT_TEXT.get(name, pl.String()) for name in names}
 

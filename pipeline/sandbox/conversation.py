@@ -12,6 +12,7 @@ import socket
 import struct
 import time
 import uuid
+from datetime import UTC
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 IDENTITY_PATH = "/identity"
 IDENTITY_HEADER = "sandbox-identity"
 TOKEN_LIVES_SECONDS = 24 * 3600
-_WITHIN_THE_BODY = ("reset_in_body", "cut_body", "cut_body_unannounced")
+_WITHIN_THE_BODY = ("reset_in_body", "cut_body", "cut_body_unannounced", "stall_in_body")
 _INSTEAD_OF_AN_ANSWER = ("answer_status", "no_content", "empty_body", "malformed_json", "reset_before_answer")
 _QUERY_PATH = re.compile(r"/v1/workspaces/([^/]+)/query")
 
@@ -47,6 +48,10 @@ class _Conversation(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Stay quiet."""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Say what the time is here."""
+        return super().date_time_string(timestamp or self.workspace.clock().replace(tzinfo=UTC).timestamp())
 
     def do_GET(self) -> None:
         """Hand out a token, as the managed identity endpoint of App Service does."""
@@ -85,9 +90,15 @@ class _Conversation(BaseHTTPRequestHandler):
             self.workspace.closing.wait(fault.seconds)
         if fault is not None and fault.kind in _INSTEAD_OF_AN_ANSWER:
             return self._act_out(fault, question)
+        if prepared := self.workspace.prepared(question):
+            return self._reply(
+                question, 200, prepared.gzipped, rows=prepared.rows, headers={"Content-Encoding": "gzip"}
+            )
         database = self.workspace.database(path[1])
         if database is None:
             return self._reply(question, 204, b"")
+        if not self.workspace.on_other_plans.isdisjoint(question.tables):
+            return self._reply(question, 400, bodies.other_plan())
         try:
             answer = database.ask(question.query, window, self.workspace.limits)
         except QueryError as refused:
@@ -144,6 +155,8 @@ class _Conversation(BaseHTTPRequestHandler):
         self.wfile.flush()
         if fault.kind == "reset_in_body":
             self._reset()
+        if fault.kind == "stall_in_body":
+            self.workspace.closing.wait(fault.stalls)
 
     def _reset(self) -> None:
         # Lingering zero seconds makes the close a reset.
@@ -156,7 +169,8 @@ class _Conversation(BaseHTTPRequestHandler):
         self.send_header("x-ms-correlation-request-id", str(uuid.uuid4()))
         for name, value in (headers or {}).items():
             self.send_header(name, value)
-        if body and "gzip" in self.headers.get("Accept-Encoding", ""):
+        packed = "Content-Encoding" in (headers or {})
+        if body and not packed and "gzip" in self.headers.get("Accept-Encoding", ""):
             body = gzip.compress(body, compresslevel=1)
             self.send_header("Content-Encoding", "gzip")
         if body:

@@ -18,6 +18,7 @@ Kind = Literal[
     "reset_in_body",  # the connection is reset in the middle of the body
     "cut_body",  # an orderly close in the middle of the announced body
     "cut_body_unannounced",  # the same without Content-Length: the cut shows in the JSON only
+    "stall_in_body",  # half of the announced body, and then nothing for ``stalls`` seconds
     "malformed_json",  # a whole body that is not JSON
     "partial_error",  # 200 with half the rows and an error that is not about size
     "empty_body",  # 200 without a body
@@ -31,13 +32,14 @@ class Fault:
     """One thing that goes wrong with one request.
 
     ``status`` is for ``answer_status``, ``retry_after`` (seconds) for a 429 or 503, ``seconds`` is how long the server
-    waits before it does anything.
+    waits before it does anything, ``stalls`` how long it is silent within a body.
     """
 
     kind: Kind
     status: int = 503
     retry_after: int | None = None
     seconds: float = 0.0
+    stalls: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ class Platform:
     native_agent: str
     web_agent: str
     trust: str
+    short: str = ""
 
     def next_build(self) -> str:
         """Name the build after the newest."""

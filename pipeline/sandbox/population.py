@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from pipeline.sandbox.habits import USUAL, Habits
 from pipeline.sandbox.platforms import PLATFORMS, Platform
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ class Office:
 
 @dataclass(frozen=True, eq=False)
 class Device:
-    """A registered machine; ``upgrades`` says from when on it runs which library build."""
+    """A registered machine; ``upgrades`` says from when on it runs which library build.
+
+    ``later`` says the same of its system, browser and broker: from when on, which part, which build.
+    """
 
     id: str
     object_id: str
@@ -57,6 +61,8 @@ class Device:
     system: str
     browser: str
     upgrades: tuple[tuple[datetime, str], ...]
+    broker: str = ""
+    later: tuple[tuple[datetime, str, str], ...] = ()
 
     def library(self, at: datetime) -> str:
         """Name the client library, as in "MSAL.iOS 1.9.0", that it ran at a time."""
@@ -66,28 +72,45 @@ class Device:
 
 @dataclass(frozen=True)
 class App:
-    """An application: ``object_id`` is its directory object, ``principal_id`` its service principal."""
+    """An application: ``object_id`` is its directory object, ``principal_id`` its service principal.
+
+    Where it brings its own client, ``library`` names that, whatever the device runs; ``native`` says whether it is used
+    outside of a browser, where that does not vary.
+    """
 
     id: str
     object_id: str
     principal_id: str
     name: str
     ours: bool
+    library: str = ""
+    native: bool | None = None
 
 
 @dataclass(frozen=True)
 class Policy:
-    """A conditional access policy; without a platform it is for all."""
+    """A conditional access policy; without a platform it is for all, so too without apps or people (their ids).
+
+    ``group`` is the id of the group that the people are in: a record names that, and nobody in it.
+    """
 
     id: str
     name: str
     control: str
     platform: str = ""
+    apps: frozenset[str] = frozenset()
+    people: frozenset[str] = frozenset()
+    group: str = ""
+    reports_only: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class User:
-    """A person with habits: where they work, on what, with which applications and from what hour (UTC)."""
+    """A person with habits: where they work, on what, with which applications and from what hour of their zone.
+
+    ``zone`` is hours ahead of UTC, ``pace`` multiplies the tenant's sign-ins a day, ``favour`` weighs ``apps``.
+    ``also_from`` are other places than ``home`` to be at when not in the office, ``roams`` those of the phone.
+    """
 
     id: str
     name: str
@@ -98,6 +121,12 @@ class User:
     devices: tuple[Device, ...]
     apps: tuple[App, ...]
     begins_at: float
+    zone: float = 0.0
+    pace: float = 1.0
+    in_office: float = 0.65
+    favour: tuple[float, ...] = ()
+    also_from: tuple[Address, ...] = ()
+    roams: tuple[Address, ...] = ()
 
     @property
     def domain(self) -> str:
@@ -117,11 +146,8 @@ class World:
     offices: tuple[Office, ...]
     policies: tuple[Policy, ...]
     admins: tuple[User, ...]
-
-    @property
-    def federated_domain(self) -> str:
-        """The domain whose people sign in at a federation server."""
-        return DOMAINS[1]
+    federated_domain: str = DOMAINS[1]
+    habits: Habits = USUAL
 
     def platforms(self) -> list[Platform]:
         """Give the platforms that people here have devices of."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from pipeline.sandbox.audit import Change
+    from pipeline.sandbox.habits import Habits
     from pipeline.sandbox.population import Policy, World
     from pipeline.sandbox.traffic import Attempt
 
@@ -39,6 +40,9 @@ _REASONS = {
     "50155": "Device authentication failed for this user.",
     "50187": "Failed to perform device authentication.",
     "53003": "Access has been blocked by Conditional Access policies.",
+    "50074": "Strong authentication is required.",
+    "50173": "The provided grant has expired due to it being revoked.",
+    "700082": "The refresh token has expired due to inactivity.",
     "65001": "The user or administrator has not consented to use the application.",
     "70043": "The refresh token has expired or is invalid due to sign-in frequency checks by conditional access.",
     "140000": "Request nonce is expired.",
@@ -51,8 +55,10 @@ def sign_in(rng: Random, world: World, one: Attempt) -> dict[str, Any]:
     """Write the record of a person's attempt; TimeGenerated is still to come."""
     interactive = one.interactive
     reason = _REASONS[one.code]
-    native = bool(one.library) and not (interactive and one.browser and rng.random() < 0.5)
-    policies = _policies(world, one)
+    native = one.native
+    if native is None:
+        native = bool(one.library) and not (interactive and one.browser and rng.random() < 0.5)
+    policies = _policies(rng, world, one)
     second_factor = interactive and one.code == WELL
     return {
         "Id": one.id,
@@ -89,9 +95,9 @@ def sign_in(rng: Random, world: World, one: Attempt) -> dict[str, Any]:
         "ResourceIdentity": GRAPH,
         "ResourceDisplayName": "Microsoft Graph",
         "ClientAppUsed": "Mobile Apps and Desktop clients" if native else "Browser",
-        "UserAgent": _user_agent(one, native),
-        "DeviceDetail": _device_detail(rng, one, native),
-        "AuthenticationProcessingDetails": _processing(one),
+        "UserAgent": _user_agent(world.habits, one, native),
+        "DeviceDetail": _device_detail(rng, world.habits, one, native),
+        "AuthenticationProcessingDetails": _processing(world.habits, one, native),
         "AuthenticationProtocol": "oAuth2" if native else "none",
         "AuthenticationRequirement": "multiFactorAuthentication" if policies else "singleFactorAuthentication",
         "AuthenticationDetails": _methods(one) if interactive else "[]",
@@ -164,13 +170,16 @@ def _status(code: str, second_factor: bool) -> str:
     return _json(status)
 
 
-def _user_agent(one: Attempt, native: bool) -> str:
+def _user_agent(habits: Habits, one: Attempt, native: bool) -> str:
     if one.user_agent is not None or one.device is None:
         return one.user_agent or ""
-    return one.device.platform.native_agent if native else one.device.platform.web_agent
+    if native:
+        return one.device.platform.native_agent
+    agent = one.device.platform.web_agent
+    return f"{agent} {one.browser.replace(' ', '/')}" if habits.browser_in_agent else agent
 
 
-def _device_detail(rng: Random, one: Attempt, native: bool) -> str:
+def _device_detail(rng: Random, habits: Habits, one: Attempt, native: bool) -> str:
     detail: dict[str, object] = {}
     if one.device is not None:
         known = one.names_device
@@ -178,19 +187,24 @@ def _device_detail(rng: Random, one: Attempt, native: bool) -> str:
             detail |= {"deviceId": one.device.id, "displayName": one.device.name}
         elif rng.random() < 0.6:
             detail["deviceId"] = ""
-        detail["operatingSystem"] = one.system
-        build = one.library.partition(" ")[2]
-        detail["browser"] = f"Rich Client {build}.0" if native else one.browser
+        detail["operatingSystem"] = (
+            one.device.platform.short if habits.short_systems and one.interactive else one.system
+        )
+        build = one.broker if habits.broker_in_browser or not one.library else one.library.partition(" ")[2] + ".0"
+        detail["browser"] = f"Rich Client {build}".rstrip() if native else one.browser
         if known:
             detail |= {"isCompliant": True, "isManaged": True, "trustType": one.device.platform.trust}
     return _json(detail)
 
 
-def _processing(one: Attempt) -> str:
+def _processing(habits: Habits, one: Attempt, native: bool) -> str:
     details = [{"key": "Root Key Type", "value": "Unknown"}]
+    if one.native is not None and not (native and one.library):  # of a browser, or untold
+        return _json(details) if habits.family_told else ""
     if one.library and one.device is not None:
         platform = one.device.platform.library_platform
-        value = f"Family: MSAL Library: {one.library} Platform: {platform}"
+        family = "ADAL" if one.library.startswith("ADAL") else "MSAL"
+        value = f"{f'Family: {family} ' if habits.family_told else ''}Library: {one.library} Platform: {platform}"
         details.insert(0, {"key": "Azure AD App Authentication Library", "value": value})
     return _json(details)
 
@@ -207,14 +221,23 @@ def _methods(one: Attempt) -> str:
 
 def _applied(world: World, one: Attempt) -> Iterator[Policy]:
     platform = one.device.platform.name if one.device else ""
-    yield from (policy for policy in world.policies if policy.platform in {"", platform})
+    for policy in world.policies:
+        if (
+            policy.platform in {"", platform}
+            and (not policy.apps or one.app.id in policy.apps)
+            and (not policy.people or one.user.id in policy.people)
+        ):
+            yield policy
     if one.policy is not None:
         yield one.policy
 
 
-def _policies(world: World, one: Attempt) -> str:
+def _policies(rng: Random, world: World, one: Attempt) -> str:
     if one.code in {"50126", "50053", "50058"}:  # it never came to the policies
         return ""
+    told = world.habits.policies_told
+    if told < 1 and rng.random() >= told:
+        return "[]"
     return _json(
         [
             {
@@ -232,13 +255,15 @@ def _policies(world: World, one: Attempt) -> str:
 def _policy_result(one: Attempt, policy: Policy) -> str:
     if policy is one.policy:
         return one.policy_result
+    if policy.reports_only:
+        return "reportOnlyNotApplied" if one.code != WELL else "reportOnlySuccess"
     if one.code == "53003" and policy.platform:
         return "failure"
     return "success" if one.code in {WELL, "53003"} else "notApplied"
 
 
 def _policy_status(one: Attempt) -> str:
-    if one.policy is not None:
+    if one.policy is not None and not one.policy_result.startswith("reportOnly"):
         return one.policy_result
     return {WELL: "success", "53003": "failure"}.get(one.code, "notApplied")
 

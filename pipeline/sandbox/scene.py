@@ -72,14 +72,18 @@ class Scene:
             if start <= one.at < end and one.code == WELL and one.incident is None and belongs(one)
         ]
 
-    def refuse(self, attempts: Sequence[Attempt], share: float, *, retries: float = 0.3) -> None:
+    def refuse(
+        self, attempts: Sequence[Attempt], share: float | Callable[[Attempt], float], *, retries: float = 0.3
+    ) -> None:
         """Refuse about ``share`` of ``attempts``, a part of them again within minutes, and AT_LEAST altogether.
 
-        Raises ValueError where there is nothing to refuse.
+        A share may differ from attempt to attempt. Raises ValueError where there is nothing to refuse.
         """
         if not attempts:
             raise ValueError(f"the tenant is too small for incident {self.number}: nothing signs in where it is staged")
-        chosen = [one for one in attempts if self.rng.random() < share] or [attempts[0]]
+        chances = [share(one) if callable(share) else share for one in attempts]
+        chosen = [one for one, chance in zip(attempts, chances, strict=True) if self.rng.random() < chance]
+        chosen = chosen or [attempts[0]]
         failed = len(chosen)
         for one in chosen:
             self._refuse(one)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from pipeline.pages import SIGN_IN_TABLES, TABLES
+from pipeline.pages import SIGN_IN_TABLES
 from pipeline.sandbox import columns, delivery, machines, records, traffic, upkeep
+from pipeline.sandbox.habits import USUAL
 from pipeline.sandbox.incidents import CAUSES
 from pipeline.sandbox.population import World, populate
 from pipeline.sandbox.scene import REFUSED, Incident, Scene
@@ -46,8 +47,8 @@ class Labels:
 class Tenant:
     """A tenant's logs from ``since`` to ``until`` (naive UTC), and the truth about them.
 
-    ``tables`` holds all of ``pipeline.pages.TABLES`` in official columns with ``ingestion_time``. Records of the last
-    hour may arrive after ``until``; those of incidents and noise do not.
+    ``tables`` holds all of ``pipeline.pages.ENTRA_TABLES`` in official columns with ``ingestion_time``. Records of the
+    last hour may arrive after ``until``; those of incidents and noise do not.
     """
 
     since: datetime
@@ -91,7 +92,7 @@ def simulate(
     for one in attempts:
         if one.code == REFUSED and rng.random() < unnamed:
             one.names_device = False
-    return Tenant(since, until, _tables(rng, world, attempts, changes, since, until), Labels(incidents, noise))
+    return Tenant(since, until, tables(rng, world, attempts, changes, since, until), Labels(incidents, noise))
 
 
 def _stage(
@@ -113,7 +114,7 @@ def _stage(
 def _onset(rng: Random, since: datetime, until: datetime, place: float) -> datetime:
     """Choose a working morning between a third and three quarters of the time, later for a greater ``place``."""
     day = since + (0.35 + 0.4 * place) * (until - since)
-    while not traffic.is_workday(day):  # Friday for a Saturday, Monday for a Sunday
+    while day.weekday() not in USUAL.workdays:  # Friday for a Saturday, Monday for a Sunday
         day += timedelta(days=1 if day.weekday() == 6 else -1)
     morning = day.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(hours=rng.uniform(7.5, 10.5))
     return min(max(morning, since + (until - since) / 4), until - timedelta(hours=18))
@@ -124,7 +125,7 @@ def _working_days_later(onset: datetime, days: float) -> datetime:
     while days > 0:
         step = min(days, 1.0)
         end += timedelta(days=step)
-        days -= step if traffic.is_workday(end) else 0
+        days -= step if end.weekday() in USUAL.workdays else 0
     return end
 
 
@@ -145,26 +146,33 @@ def _scatter(
     return tuple(sorted(one.id for one in chosen))
 
 
-def _tables(
+def tables(
     rng: Random, world: World, attempts: list[Attempt], changes: list[Change], since: datetime, until: datetime
 ) -> dict[str, pl.DataFrame]:
+    """Write the logs of what happened, and of sign-ins without a person, from ``since`` to ``until`` (naive UTC)."""
     rows: dict[str, list[dict[str, Any]]] = {table: [] for table in SIGN_IN_TABLES}
     for one in sorted(attempts, key=lambda one: (one.at, one.id)):
         record = records.sign_in(rng, world, one)
         rows[record["Type"]].append(record)
     for table in machines.TABLES:
         rows[table] = machines.sign_ins(rng, world, table, since, until)
-    delivered = {table: delivery.sign_ins(rng, rows[table], until) for table in SIGN_IN_TABLES}
+    delivered = {table: delivery.sign_ins(rng, rows[table], until, world.habits) for table in SIGN_IN_TABLES}
     told = [records.change(world, one) for one in changes if since <= one.at < until]
-    delivered["AuditLogs"] = delivery.changes(rng, told)
-    return {table: _frame(table, delivered[table]) for table in TABLES}
+    delivered["AuditLogs"] = delivery.changes(rng, told, world.habits)
+    return {table: _frame(table, told) for table, told in delivered.items()}
 
 
 def _frame(table: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
     schema = columns.schema(table)
     rows.sort(key=lambda row: (row[columns.INGESTION_TIME], row["Id"]))
+    written = set().union(*rows)
     frame = pl.DataFrame(
-        [pl.Series(name, [row.get(name) for row in rows], dtype=kind) for name, kind in schema.items()]
+        [
+            pl.Series(name, [row.get(name) for row in rows], dtype=kind)
+            if name in written
+            else pl.Series(name, [None], dtype=kind).new_from_index(0, len(rows))
+            for name, kind in schema.items()
+        ]
     )
     plain = [name for name, kind in schema.items() if kind == pl.String and not columns.is_dynamic(table, name)]
     return frame.with_columns(pl.col(plain).fill_null(""))  # Log Analytics has no null strings

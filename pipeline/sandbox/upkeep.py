@@ -19,21 +19,19 @@ if TYPE_CHECKING:
     from pipeline.sandbox.audit import Change
     from pipeline.sandbox.population import World
 
-_A_DAY = 6
-
 
 def ordinary(rng: Random, world: World, since: datetime, until: datetime) -> list[Change]:
     """Draw the harmless changes of the time from ``since`` to ``until``."""
     days = (until - since) / timedelta(days=1)
     drawn = [
         change
-        for _ in range(round(_A_DAY * days))
+        for _ in range(round(world.habits.changes_a_day * days))
         for change in _unrelated(rng, since + rng.random() * (until - since), world)
     ]
-    rotated = next(app for app in reversed(world.apps) if app.ours)
-    for night in range(int(days)):
-        at = since + timedelta(days=night, hours=2, minutes=rng.uniform(0, 5))
-        drawn.extend(changes.rotate_credential(rng, at, rotated, _by_robot(world)))
+    for rotated in [app for app in reversed(world.apps) if app.ours][: world.habits.rotating_apps]:
+        for night in range(int(days)):
+            at = since + timedelta(days=night, hours=world.habits.rotation_hour, minutes=rng.uniform(0, 5))
+            drawn.extend(changes.rotate_credential(rng, at, rotated, _by_robot(world)))
     return drawn
 
 

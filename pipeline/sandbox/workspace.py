@@ -13,6 +13,7 @@ import sys
 import threading
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from pipeline.sandbox.bodies import Prepared
     from pipeline.sandbox.faults import Fault
 
 __all__ = ["Asked", "Limits", "Workspace", "serve"]
@@ -47,9 +49,11 @@ class Asked:
 
 
 class Workspace:
-    """A running server; ``requests`` grows as it answers.
+    """A running server; ``requests`` grows as it answers. Tables ``on_other_plans`` than Analytics it refuses.
 
-    ``token``, ``schedule`` and ``limits`` may be exchanged while it runs, as may the tables (``load``).
+    ``token``, ``schedule``, ``limits`` and ``prepared`` may be exchanged while it runs, as may the tables (``load``).
+    ``clock`` is what it says that the time is (UTC). ``prepared`` may have an answer to a question without any table
+    being asked: it makes a server fast.
     """
 
     def __init__(
@@ -62,6 +66,9 @@ class Workspace:
         self.token = token
         self.schedule = schedule
         self.limits = limits
+        self.prepared: Callable[[Question], Prepared | None] = lambda _: None
+        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self.on_other_plans: set[str] = set()
         self.requests: list[Asked] = []
         self.url = ""
         self.environment: dict[str, str] = {}
