@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test lint check docs wheel clean
+.PHONY: setup demo test lint check docs wheel clean bench-causes bench-faults bench-pull bench-pull-memory bench-readers
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
@@ -34,6 +34,28 @@ check: lint $(OLD_READER) test
 
 docs: $(READY)
 	$(BIN)/typer pipeline.cli utils docs --name signin-triage --title "Commands" --output docs/reference.md
+	$(BIN)/python -m pipeline.dictionary > docs/data-dictionary.md
+
+bench-causes: $(READY)
+	$(BIN)/python -m tests.benchmarks.causes
+
+bench-faults: $(READY)
+	$(BIN)/python -m tests.benchmarks.faults
+
+# What is measured against needs pandas, which nothing else does.
+BENCH_READY := .venv/.bench-ready
+$(BENCH_READY): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	touch $@
+
+bench-pull: $(BENCH_READY)
+	$(BIN)/python -m tests.benchmarks.pull speed latency
+
+bench-pull-memory: $(READY)
+	$(BIN)/python -m tests.benchmarks.pull memory
+
+bench-readers: $(READY)
+	$(BIN)/python -m tests.benchmarks.readers
 
 wheel: $(READY)
 	$(BIN)/python -m build --no-isolation --wheel

@@ -1,0 +1,1 @@
+"""Benchmarks: figures that the product must reach, printed as plain lines."""
