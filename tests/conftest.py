@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _STORED = {
     "inferred_devices": set(pages.SIGN_IN_TABLES),
     "failed_sign_ins": set(pages.SIGN_IN_TABLES),
-    "audited_changes": {"AuditLogs"},
+    "audited_changes": {"AuditLogs", "IntuneAuditLogs"},
+    "policy_scopes": {"AuditLogs", *pages.SIGN_IN_TABLES},
 }
 _OWN_TABLES = ("asked", "incident_failures", "found_incidents", "judged_causes", "import_rejects")
 

@@ -4,12 +4,14 @@ WITH preference AS (
     SELECT 'device' AS kind, 0e0 AS price
     UNION ALL SELECT 'app', 0e0
     UNION ALL SELECT 'domain', 1e0
-    UNION ALL SELECT 'policy', 1e0
+    UNION ALL SELECT 'policy', 3e0
     UNION ALL SELECT 'ip', 3e0
     UNION ALL SELECT 'tenant', 3e0
     UNION ALL SELECT 'user', 4e0
     UNION ALL SELECT 'client', 6e0
     UNION ALL SELECT 'network', 7e0
+    UNION ALL SELECT 'region', 8e0
+    UNION ALL SELECT 'mode', 5e0
     UNION ALL SELECT 'platform', 9e0
     UNION ALL SELECT 'os', 9e0
 ),

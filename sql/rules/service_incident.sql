@@ -13,7 +13,7 @@
 -- remediation: Compare with the service health page for these hours; nothing is to be done here once it has ended.
 SELECT
     f.incident_id,
-    $base + $tenant * CASE WHEN f.scope_kind = 'tenant' THEN 1e0 ELSE 0e0 END
+    $base + $tenant * CASE WHEN f.scope_kind IN ('tenant', 'region', 'mode') THEN 1e0 ELSE 0e0 END
         + $apps * least(1e0, f.apps / 5e0) + $devices * least(1e0, f.devices / 10e0)
         + $platforms * least(1e0, (f.platforms - 1) / 2e0)
         + $spread * (1e0 - greatest(f.app_share, f.ip_share, f.device_share))

@@ -23,6 +23,7 @@
 -- client_app: protocol family of the client
 -- ip: address the request came from
 -- network: the address's /24 or IPv6 /48
+-- subnet: the address's /26 or IPv6 /64
 -- asn: autonomous system number of the address
 -- country: country or region of the address
 -- city: city of the address
@@ -278,6 +279,18 @@ named AS (
                 coalesce(nullif(regexp_replace(split_part(split_part(ip_address, '::', 1), ':', 3), '^0+', '', 'g'), ''), '0'), '::/48'
             ))
         END AS network,
+        CASE
+            WHEN regexp_matches(ip_address, '^[0-9]+[.][0-9]+[.][0-9]+[.][0-9]{1,3}$') THEN concat(
+                regexp_extract(ip_address, '([0-9]+[.][0-9]+[.][0-9]+[.])', 1),
+                CAST(CAST(split_part(ip_address, '.', 4) AS BIGINT) // 64 * 64 AS VARCHAR), '/26'
+            )
+            WHEN ip_address LIKE '%:%' THEN lower(concat(
+                coalesce(nullif(regexp_replace(split_part(split_part(ip_address, '::', 1), ':', 1), '^0+', '', 'g'), ''), '0'), ':',
+                coalesce(nullif(regexp_replace(split_part(split_part(ip_address, '::', 1), ':', 2), '^0+', '', 'g'), ''), '0'), ':',
+                coalesce(nullif(regexp_replace(split_part(split_part(ip_address, '::', 1), ':', 3), '^0+', '', 'g'), ''), '0'), ':',
+                coalesce(nullif(regexp_replace(split_part(split_part(ip_address, '::', 1), ':', 4), '^0+', '', 'g'), ''), '0'), '::/64'
+            ))
+        END AS subnet,
         nullif(asn, '') AS asn,
         nullif(country, '') AS country,
         nullif(city, '') AS city,
@@ -320,6 +333,7 @@ SELECT
     s.client_app,
     s.ip,
     s.network,
+    s.subnet,
     s.asn,
     s.country,
     s.city,

@@ -3,7 +3,7 @@
 -- columns: changes
 -- One device join writes several records under different ids and correlation ids, a policy is mirrored by the
 -- directory: records of one device, or of one policy, within two minutes of each other are one change. Other records are
--- one change where they share target and correlation id.
+-- one change where they share target and correlation id. Those of Intune stand as they are.
 WITH classified AS (
     SELECT
         a.WorkspaceId AS workspace_id,
@@ -256,3 +256,6 @@ SELECT
     string_agg(new_value, '; ' ORDER BY changed_at, record_id) AS new_value
 FROM ranked
 GROUP BY workspace_id, bundle, change_number
+UNION ALL
+SELECT change_id, workspace_id, changed_at, change, change_kind, target_type, target_id, target, changed_by, old_value, new_value
+FROM intune_changes

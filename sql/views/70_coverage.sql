@@ -3,9 +3,9 @@
 -- hour: the hour of arrival (ingestion_time()), UTC
 -- status: complete (fully answered, also when empty), absent (the workspace lacks the table), incomplete (refused, failed or cut)
 -- rows: records that the last asking returned for the hour
--- requests: requests that the last asking took for the hour
+-- requests: requests that asked for the hour at the last asking, those of larger windows that were cut among them
 -- newest_ingested_at: newest arrival among those records, UTC
--- note: why an hour is not complete
+-- note: why an hour is not complete, and what helps
 -- workspace_id: the Log Analytics workspace
 SELECT
     source_table,

@@ -17,7 +17,7 @@
 -- changed_by: who changed it
 -- summary: one sentence
 -- next_step: what to do
--- verdict: an analyst's verdict
+-- verdict: the cause that an analyst confirmed, or noise; empty where none was asked
 SELECT
     i.incident_id,
     i.status,
@@ -37,6 +37,7 @@ SELECT
     c.changed_by,
     i.summary,
     i.next_step,
-    CAST(NULL AS VARCHAR) AS verdict
+    v.cause AS verdict
 FROM found_incidents AS i
 LEFT JOIN changes AS c ON i.change_id = c.change_id AND i.change_workspace_id = c.workspace_id
+LEFT JOIN verdicts AS v ON i.incident_id = v.incident_id

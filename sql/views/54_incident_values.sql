@@ -1,7 +1,7 @@
 -- One row an incident and value that its failures share: how much of the incident one device, app or address holds.
 -- stored: yes
 -- incident_id: the incident
--- kind: device, user, app, client, os, ip, network, domain, platform, policy or tenant
+-- kind: device, user, app, client, os, ip, network, region, domain, platform, policy, mode or tenant
 -- value: the value
 -- failures: failures of the incident that bear it
 -- share: of the incident's failures, 0 to 1

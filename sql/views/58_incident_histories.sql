@@ -58,13 +58,13 @@ app AS (
 build AS (
     SELECT i.incident_id, min(s.seen_at) AS build_first_seen_at
     FROM incident_facts AS i
-    INNER JOIN known_sign_ins AS s ON i.top_client = s.client OR i.top_client = s.browser
+    INNER JOIN known_sign_ins AS s ON i.top_client = s.client OR i.top_client = s.browser OR i.top_client = s.user_agent
     GROUP BY i.incident_id
 ),
 build_device AS (
     SELECT DISTINCT i.incident_id, i.top_client, i.first_seen_at, f.device_id
     FROM incident_facts AS i
-    INNER JOIN failures AS f ON i.incident_id = f.incident_id AND i.top_client IN (f.client, f.browser)
+    INNER JOIN failures AS f ON i.incident_id = f.incident_id AND i.top_client IN (f.client, f.browser, f.user_agent)
     WHERE f.device_id IS NOT NULL
 ),
 switched AS (
@@ -75,7 +75,7 @@ switched AS (
     FROM build_device AS b
     LEFT JOIN known_sign_ins AS s
         ON b.device_id = s.device_id AND s.result_code = '0' AND s.client <> b.top_client
-        AND coalesce(s.browser, '') <> b.top_client
+        AND coalesce(s.browser, '') <> b.top_client AND coalesce(s.user_agent, '') <> b.top_client
     GROUP BY b.incident_id
 ),
 record AS (
