@@ -17,6 +17,8 @@ VIEWS = _ROOT / "sql" / "views"
 RULES = _ROOT / "sql" / "rules"
 REPORTS = _ROOT / "sql" / "reports"
 INCIDENTS = _ROOT / "sql" / "incidents"
+EXPLAIN = _ROOT / "sql" / "explain"
+VERDICTS = _ROOT / "sql" / "verdicts"
 DATA = _ROOT / "sql" / "data"
 
 

@@ -5,6 +5,7 @@ Nothing that is data is written here, and nothing but the command line calls it.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import re
@@ -18,11 +19,16 @@ from pipeline.errors import StoreUnusable, TriageError, is_interrupt
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rich.progress import Progress as Drawn
+
     from pipeline.pull import Progress
 
 INTERRUPTED = 130
 _SECONDS_BETWEEN_LINES = 5.0
+_CANNOT_DRAW = (None, "", "dumb", "unknown")  # terminals that do not move their cursor
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-_])")
+
+_drawn: Drawn | None = None  # the bars that stand on the terminal: it is one, and so are they
 
 
 def printable(text: str) -> str:
@@ -35,41 +41,104 @@ def printable(text: str) -> str:
 
 
 def say(text: str, quiet: bool = False) -> None:
-    """Write a line of talk to stderr."""
+    """Write a line of talk to stderr, below the bars if any stand there."""
     if not quiet:
+        _end_bars()
         with contextlib.suppress(OSError):  # nobody can be told that nothing can be told
             sys.stderr.write(printable(text) + "\n")
             sys.stderr.flush()
 
 
 def watcher(quiet: bool) -> Callable[[Progress], None]:
-    """Return what tells of progress: on a terminal a line that renews itself, in a pipe a line now and then."""
+    """Return what tells of a pull's progress: on a terminal a bar a table, in a pipe a line now and then."""
     if quiet:
         return lambda _: None
-    tables: dict[str, Progress] = {}
-    on_terminal = sys.stderr.isatty()
-    told = 0.0
+    return _bars() if sys.stderr.isatty() and os.environ.get("TERM") not in _CANNOT_DRAW else _lines()
+
+
+def _lines() -> Callable[[Progress], None]:
+    tables: dict[tuple[str, str], Progress] = {}
+    begun = time.monotonic()
+    told = begun - _SECONDS_BETWEEN_LINES  # the first line comes at once
 
     def watch(progress: Progress) -> None:
         nonlocal told
-        tables[progress.table] = progress
-        finished = all(each.share == 1 for each in tables.values())
+        tables[progress.workspace_id, progress.table] = progress
         now = time.monotonic()
-        if now - told < (0.2 if on_terminal else _SECONDS_BETWEEN_LINES) and not finished:
+        if now - told < _SECONDS_BETWEEN_LINES and progress.whole < 1:
             return
         told = now
-        parts = ", ".join(f"{name} {each.share:.0%}" for name, each in tables.items())
-        records = max(each.records for each in tables.values())
-        line = f"pull: {records:,} new records; {parts}"
-        if on_terminal:
-            width = os.get_terminal_size(sys.stderr.fileno()).columns - 1
-            with contextlib.suppress(OSError):
-                sys.stderr.write(f"\r\x1b[K{line[:width]}" + ("\n" if finished else ""))
-                sys.stderr.flush()
-        else:
-            say(line)
+        several = len({workspace for workspace, _ in tables}) > 1
+        parts = ", ".join(f"{_name(*key, several)} {each.share:.0%}" for key, each in tables.items())
+        rows, spent = sum(each.rows for each in tables.values()), now - begun
+        rate = f", {rows / spent:,.0f} rows/s" if spent else ""
+        left = f", about {_lasting(spent / progress.whole - spent)} left" if 0 < progress.whole < 1 else ""
+        say(f"pull: {progress.records:,} new records{rate}{left}; {parts}")
 
     return watch
+
+
+def _bars() -> Callable[[Progress], None]:
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    global _drawn
+    _end_bars()
+    bars = _drawn = Bars(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rows]:>11,} rows {task.fields[rate]:>9,.0f}/s", markup=False),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        console=Console(stderr=True, markup=False, emoji=False, highlight=False),
+        # What else is said ends the bars first.
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    atexit.register(_end_bars)  # a terminal left without its cursor would outlast us
+    tasks: dict[tuple[str, str], TaskID] = {}
+    begun = time.monotonic()
+
+    def watch(progress: Progress) -> None:
+        key = progress.workspace_id, progress.table
+        if _drawn is not bars:
+            return
+        with contextlib.suppress(OSError):
+            bars.start()
+            if key not in tasks:
+                tasks[key] = bars.add_task("", total=1.0, rows=0, rate=0.0)
+                several = len({workspace for workspace, _ in tasks}) > 1
+                for (workspace, table), task in tasks.items():
+                    bars.update(task, description=_name(workspace, table, several))
+            spent = time.monotonic() - begun
+            bars.update(
+                tasks[key],
+                completed=progress.share,
+                rows=progress.rows,
+                rate=progress.rows / spent if spent else 0.0,
+            )
+            if progress.whole == 1:
+                _end_bars()
+
+    return watch
+
+
+def _end_bars() -> None:
+    """Leave the bars as they stand, if any, and give the terminal back."""
+    global _drawn
+    if _drawn is not None:
+        drawn, _drawn = _drawn, None
+        with contextlib.suppress(OSError):
+            drawn.stop()
+
+
+def _name(workspace_id: str, table: str, several: bool) -> str:
+    return f"{workspace_id[:8]} {table}" if several else table
+
+
+def _lasting(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 
 def ticker(quiet: bool) -> Callable[[str], None]:

@@ -34,6 +34,7 @@ _CATEGORIES = {
 }
 _TABLE_OF = {name.casefold(): table for name, table in ({table: table for table in TABLES} | _CATEGORIES).items()}
 _FOREIGN = ""  # a table, but none of ours
+_INTUNE = "IntuneAuditLogs"
 
 
 @dataclass(frozen=True)
@@ -150,12 +151,14 @@ def _judged(frame: pl.DataFrame, named: str | None) -> pl.DataFrame:
     import polars as pl
 
     no_time = pl.all_horizontal(_filled(frame, name).is_null() for name in forms.TIMES)
+    # Intune's log has no Id: landing makes one.
+    no_id = pl.col("no_id") & (pl.col("table") != _INTUNE)
     reason = (
         pl.when(pl.col("table").is_null())
         .then(pl.lit("names no table: Type, Category and the file's name are silent"))
         .when(pl.col("table") == _FOREIGN)
         .then(None)
-        .when(pl.col("no_id"))
+        .when(no_id)
         .then(pl.lit("has no Id"))
         .when(pl.col("no_time"))
         .then(pl.lit(f"has no time: {', '.join(forms.TIMES)} are empty"))
@@ -176,9 +179,12 @@ def _table(frame: pl.DataFrame, named: str | None) -> pl.Expr:
     # records overwrite Type with their target's. A sign-in's category is always one of ours; an audit record's is a
     # word of its own, such as Device.
     by_shape = pl.when(_filled(frame, "ActivityDisplayName").is_not_null()).then(pl.lit("AuditLogs"))
+    # Intune and Entra both call their audit records' category AuditLogs; only Intune's name their event in Properties.
+    names_event = _filled(frame, "Properties").str.contains('"AuditEventId"', literal=True).fill_null(value=False)
+    of_intune = pl.when(names_event | (kind.is_null() & pl.lit(named == _INTUNE))).then(pl.lit(_INTUNE))
     names_another = kind.is_not_null() | (category.is_not_null() & pl.lit(named != "AuditLogs"))
     by_name = pl.when(names_another).then(pl.lit(_FOREIGN)).otherwise(pl.lit(named, pl.String))
-    return pl.coalesce(by_type, by_category, by_shape, by_name)
+    return pl.coalesce(by_type, of_intune, by_category, by_shape, by_name)
 
 
 def _filled(frame: pl.DataFrame, name: str) -> pl.Expr:

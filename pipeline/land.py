@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.pages import PLACE, TABLES, Reject
-from pipeline.window import HOUR, Window, hours
+from pipeline.pages import PLACE, TABLES, Reject, event_time
+from pipeline.window import HOUR, Window, hour_floor, hours
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,12 +21,18 @@ if TYPE_CHECKING:
 
     from pipeline.pages import Page
 
-_EVENT_TIME = {"AuditLogs": "ActivityDateTime"}
-_UNFIT = "Id = '' OR coalesce({event_time}, TimeGenerated) IS NULL"
+_UNFIT = "Id = '' OR {event_time} IS NULL"
+_PURGED = 'coalesce({event_time} < (SELECT "before" FROM purged), false)'
+# Records of a table without an Id get one of what identifies them: the id of the event that they tell of; where that is
+# missing, the record itself, so that its second delivery is known again.
+_MADE_ID = {
+    "IntuneAuditLogs": "coalesce(nullif(json_extract_string(TRY_CAST(Properties AS JSON), '$.AuditEventId'), ''), "
+    "sha256(concat_ws(' ', TimeGenerated, OperationName, CorrelationId, Properties)))"
+}
 
 # Of two deliveries of a record the one with the newer TimeGenerated wins; one without never replaces one with it. The
 # rest of the order only makes the winner the same whichever came first.
-_NEWER_FIRST = "TimeGenerated DESC NULLS LAST, IngestedAt DESC NULLS LAST, hash(arrived)"
+_NEWER_FIRST = "TimeGenerated DESC NULLS LAST, IngestedAt DESC NULLS LAST, hashed"
 _IS_NEWER = """
     (n.TimeGenerated IS NOT NULL AND o.TimeGenerated IS NULL)
     OR n.TimeGenerated > o.TimeGenerated
@@ -39,15 +45,25 @@ _IS_NEWER = """
 
 @dataclass(frozen=True)
 class Landed:
-    """What became of records: ``landed`` are new, ``duplicates`` were there, ``rejected`` had no id or no time."""
+    """What became of records.
+
+    ``landed`` are new, ``duplicates`` were there, ``rejected`` had no id or no time, ``skipped`` happened before what
+    was purged.
+    """
 
     landed: int = 0
     duplicates: int = 0
     rejected: int = 0
+    skipped: int = 0
 
     def __add__(self, other: Landed) -> Landed:
         """Add up what became of two lots of records."""
-        return Landed(self.landed + other.landed, self.duplicates + other.duplicates, self.rejected + other.rejected)
+        return Landed(
+            self.landed + other.landed,
+            self.duplicates + other.duplicates,
+            self.rejected + other.rejected,
+            self.skipped + other.skipped,
+        )
 
 
 @dataclass(frozen=True)
@@ -55,7 +71,8 @@ class Asked:
     """A stretch of arrival time of one table that was asked for.
 
     ``event`` is the window of event time that the question was bound to; ``status`` is complete, absent or incomplete;
-    ``requests`` is how often it had to be asked; ``note`` says why it is not complete.
+    ``requests`` is how often it had to be asked; ``note`` says why it is not complete; ``cut`` are larger windows that
+    were asked in vain before, each with its requests.
     """
 
     workspace_id: str
@@ -65,6 +82,15 @@ class Asked:
     status: str
     requests: int
     note: str | None = None
+    cut: tuple[tuple[Window, int], ...] = ()
+
+    def requests_for(self, start: datetime) -> int:
+        """Return the requests that asked for the part of an hour from ``start`` on; one of several parts counts once.
+
+        A larger window is charged to the part with which it, or the hour, begins.
+        """
+        hour = hour_floor(start)
+        return self.requests + sum(tries for window, tries in self.cut if max(hour, window.start) == start < window.end)
 
 
 def land(con: duckdb.DuckDBPyConnection, page: Page, scratch: Path, workspace_id: str | None = None) -> Landed:
@@ -72,34 +98,68 @@ def land(con: duckdb.DuckDBPyConnection, page: Page, scratch: Path, workspace_id
 
     ``workspace_id`` is the workspace that was asked; without one (imported files) a record's own TenantId is it.
     """
-    if page.frame.is_empty() or "Id" not in page.frame.columns:
+    if page.frame.is_empty() or ("Id" not in page.frame.columns and page.table not in _MADE_ID):
         return Landed(rejected=page.frame.height)
     _arrive(con, page, scratch / "page.parquet", workspace_id)
-    unfit = _UNFIT.format(event_time=_EVENT_TIME.get(page.table, "CreatedDateTime"))
-    received, rejected = _counts(con, f"SELECT count(*), count(*) FILTER (WHERE {unfit}) FROM arrived")
-    con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE newest AS
-        SELECT * FROM arrived
-        WHERE NOT ({unfit})
-        QUALIFY row_number() OVER (PARTITION BY WorkspaceId, Id ORDER BY {_NEWER_FIRST}) = 1"""
-    )
-    (replaced,) = _counts(
+    unfit = _UNFIT.format(event_time=event_time(page.table))
+    purged = _PURGED.format(event_time=event_time(page.table))
+    received, rejected, skipped = _counts(
         con,
-        f"""DELETE FROM {page.table} AS o USING newest AS n
-        WHERE n.WorkspaceId = o.WorkspaceId AND n.Id = o.Id AND ({_IS_NEWER})""",
+        f"""SELECT count(*), count(*) FILTER (WHERE {unfit}), count(*) FILTER (WHERE NOT ({unfit}) AND {purged})
+        FROM arrived""",
     )
+    fits = f"NOT ({unfit}) AND NOT {purged}"
+    replaced = _set_aside(con, page.table, fits)
     (inserted,) = _counts(
         con,
-        f"""INSERT INTO {page.table} BY NAME SELECT * FROM newest AS n
-        WHERE NOT EXISTS (SELECT 1 FROM {page.table} AS o WHERE n.WorkspaceId = o.WorkspaceId AND n.Id = o.Id)""",
+        f"INSERT INTO {page.table} SELECT * FROM arrived ANTI JOIN set_aside ON set_aside.number = arrived.rowid",
     )
     fresh = inserted - replaced
-    return Landed(fresh, received - rejected - fresh, rejected)
+    return Landed(fresh, received - rejected - skipped - fresh, rejected, skipped)
+
+
+def _set_aside(con: duckdb.DuckDBPyConnection, table: str, fits: str) -> int:
+    """Make the temporary table ``set_aside`` of the numbers of those records of ``arrived`` that do not land.
+
+    They do not fit, or are a copy of a record of which a newer one is in the page, or has landed before. Landed copies
+    older than the page's are deleted; return how many. All is found by the keys alone: whole records are read of few.
+    """
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE fitting AS SELECT rowid AS number, WorkspaceId, Id FROM arrived WHERE {fits}"
+    )
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE set_aside AS
+        WITH repeated AS (SELECT WorkspaceId, Id FROM fitting GROUP BY ALL HAVING count(*) > 1),
+        again AS (FROM fitting SEMI JOIN repeated USING (WorkspaceId, Id))
+        SELECT rowid AS number FROM arrived ANTI JOIN fitting ON fitting.number = arrived.rowid
+        UNION ALL
+        SELECT number FROM (
+            SELECT number, row_number() OVER (PARTITION BY WorkspaceId, Id ORDER BY {_NEWER_FIRST}) AS place
+            FROM (SELECT number, TimeGenerated, IngestedAt, arrived.WorkspaceId, arrived.Id, hash(arrived) AS hashed
+                FROM arrived JOIN again ON again.number = arrived.rowid)
+        ) WHERE place > 1"""
+    )
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE met AS
+        SELECT n.number, o.rowid AS stored
+        FROM {table} AS o JOIN (FROM fitting ANTI JOIN set_aside USING (number)) AS n USING (WorkspaceId, Id)"""
+    )
+    if _counts(con, "SELECT count(*) FROM met") == (0,):
+        return 0
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE superseded AS
+        SELECT met.stored, met.number FROM met JOIN {table} AS o ON o.rowid = met.stored
+            JOIN arrived AS n ON n.rowid = met.number
+        WHERE {_IS_NEWER}"""
+    )
+    con.execute("INSERT INTO set_aside SELECT number FROM met ANTI JOIN superseded USING (number)")
+    (deleted,) = _counts(con, f"DELETE FROM {table} WHERE rowid IN (SELECT stored FROM superseded)")
+    return deleted
 
 
 def unfit_records(con: duckdb.DuckDBPyConnection, page: Page, file: str) -> list[Reject]:
     """Return where in their file those records of the page just landed stood that could not become a row."""
-    unfit = _UNFIT.format(event_time=_EVENT_TIME.get(page.table, "CreatedDateTime"))
+    unfit = _UNFIT.format(event_time=event_time(page.table))
     # The temporary table holds the page's records in the page's order.
     numbers = con.execute(
         f"SELECT number FROM (SELECT row_number() OVER () - 1 AS number, * FROM arrived) WHERE {unfit} ORDER BY number"
@@ -122,7 +182,9 @@ def _arrive(con: duckdb.DuckDBPyConnection, page: Page, file: Path, workspace_id
         [page.table],
     ).fetchall()
     # Only what lands: names that differ from ours by case alone would push ours aside.
-    page.frame.select([name for name, _ in wanted if name in page.frame.columns]).write_parquet(file)
+    page.frame.select([name for name, _ in wanted if name in page.frame.columns]).write_parquet(
+        file, compression="uncompressed", statistics=False
+    )
     given = dict(
         con.execute("SELECT column_name, column_type FROM (DESCRIBE FROM read_parquet(?))", [str(file)]).fetchall()
     )
@@ -133,6 +195,8 @@ def _arrive(con: duckdb.DuckDBPyConnection, page: Page, file: Path, workspace_id
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE arrived AS SELECT {', '.join(columns)} FROM read_parquet($file)", parameters
     )
+    if page.table in _MADE_ID:
+        con.execute(f"UPDATE arrived SET Id = {_MADE_ID[page.table]} WHERE coalesce(Id, '') = ''")
 
 
 def _typed(name: str, given: str | None, wanted: str) -> str:
@@ -163,6 +227,35 @@ def arrivals(con: duckdb.DuckDBPyConnection) -> dict[datetime, tuple[int, dateti
     return {hour: (count, newest) for hour, count, newest in counted}
 
 
+def record_owed(con: duckdb.DuckDBPyConnection, asked: Asked, begun_before: datetime) -> None:
+    """Enter whole hours that are about to be asked as ``asked`` says, until ``record_asked`` replaces them."""
+    stretch = {
+        "workspace": asked.workspace_id,
+        "table": asked.table,
+        "start": asked.arrival.start,
+        "end": min(asked.arrival.end, begun_before),
+    }
+    con.execute(
+        """DELETE FROM asked WHERE workspace_id = $workspace AND source_table = $table
+            AND asked_from < $end AND asked_to > $start""",
+        stretch,
+    )
+    con.execute(
+        """INSERT INTO asked
+        SELECT $workspace, $table, begun, begun + INTERVAL 1 HOUR, $since, $until, $status, 0, $requests, NULL, $note
+        FROM generate_series($start, $end, INTERVAL 1 HOUR) AS hours(begun)
+        WHERE begun < $end""",
+        stretch
+        | {
+            "since": asked.event.start,
+            "until": asked.event.end,
+            "status": asked.status,
+            "requests": asked.requests,
+            "note": asked.note,
+        },
+    )
+
+
 def record_asked(
     con: duckdb.DuckDBPyConnection,
     asked: Asked,
@@ -179,24 +272,27 @@ def record_asked(
         "DELETE FROM asked WHERE workspace_id = ? AND source_table = ? AND asked_from < ? AND asked_to > ?",
         [asked.workspace_id, asked.table, asked.arrival.end, asked.arrival.start],
     )
-    rows = [
-        [
-            asked.workspace_id,
-            asked.table,
-            max(hour, asked.arrival.start),
-            min(hour + HOUR, asked.arrival.end),
-            asked.event.start,
-            asked.event.end,
-            asked.status,
-            brought.get(hour, (0, None))[0],
-            asked.requests,
-            brought.get(hour, (0, None))[1],
-            asked.note,
-        ]
-        for hour in hours(Window(asked.arrival.start, end))
-    ]
-    if rows:
-        con.executemany("INSERT INTO asked VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    stretch = Window(asked.arrival.start, end)
+    begun = [max(hour, stretch.start) for hour in hours(stretch)]
+    con.execute(
+        """INSERT INTO asked
+        SELECT $workspace, $table, unnest(CAST($begun AS TIMESTAMP[])), unnest(CAST($ended AS TIMESTAMP[])),
+            $since, $until, $status, unnest(CAST($rows AS BIGINT[])), unnest(CAST($requests AS BIGINT[])),
+            unnest(CAST($newest AS TIMESTAMP[])), $note""",
+        {
+            "workspace": asked.workspace_id,
+            "table": asked.table,
+            "begun": begun,
+            "ended": [min(hour + HOUR, asked.arrival.end) for hour in hours(stretch)],
+            "since": asked.event.start,
+            "until": asked.event.end,
+            "status": asked.status,
+            "rows": [brought.get(hour, (0, None))[0] for hour in hours(stretch)],
+            "requests": [asked.requests_for(start) for start in begun],
+            "newest": [brought.get(hour, (0, None))[1] for hour in hours(stretch)],
+            "note": asked.note,
+        },
+    )
 
 
 def record_rejects(con: duckdb.DuckDBPyConnection, rejects: Iterable[Reject]) -> None:

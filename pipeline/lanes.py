@@ -48,11 +48,13 @@ class Lane:
     pending: list[Window]
     tail: Window | None = None
     width: int = 1
+    cut: list[tuple[Window, int]] = field(default_factory=list)  # windows asked in vain, and the requests they took
     _rhythm: dict[int, float] = field(default_factory=dict)  # the most weight that each hour of the day has brought
     _capacity: float = 1.0  # the weight that an answer may have
     _under_way: int = 0
     _cuts: list[float] = field(default_factory=list)
     has_answered: bool = False
+    rows: int = 0  # that its answers brought
     _done: timedelta = timedelta()
     _total: timedelta = field(init=False)
 
@@ -88,6 +90,7 @@ class Lane:
         self._settled(window)
         self.has_answered = True
         records = sum(arrivals.values())
+        self.rows += records
         for hour in hours(window):
             asked = min(hour + HOUR, window.end) - max(hour, window.start)
             share = arrivals.get(hour, 0) / records if records else 0.0

@@ -6,12 +6,14 @@ give up is not decided here, and nothing is written.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import ssl
 import threading
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, timedelta
+from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +25,7 @@ from azure.identity import DefaultAzureCredential
 from azure.monitor.query import LogsQueryClient
 
 from pipeline import assets
-from pipeline.pages import Page
+from pipeline.pages import Page, event_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,25 +34,35 @@ if TYPE_CHECKING:
     from pipeline.settings import Source
     from pipeline.window import Window
 
-SERVER_SECONDS = 180  # that the service works on a query: its own default; windows are sized to need less
+# That the service may work on a query: less than its own default of 180, because windows are sized to need far less and
+# two of them in a row must fit into five minutes without an answer.
+SERVER_SECONDS = 120
+SILENCE_SECONDS = SERVER_SECONDS + 10.0  # after which a connection on which nothing comes is given up
+BLOCK_BYTES = 1 << 20  # read from the connection at once; the client's own 4 kB cost a second per 100 MB
 ROW_LIMIT = 500_000  # rows of one answer, azure-monitor-docs service limits
 # TimeGenerated lies at most two days before arrival and one after it, else the service replaces it.
 TIME_GENERATED_GUARD = timedelta(days=3)
-_EVENT_TIME = {"AuditLogs": "ActivityDateTime"}
 # How the engine says that an answer grew too large or too costly (Kusto query limits).
 _SIZE = re.compile(
     r"TOO_LARGE|too large|RUNAWAY|exceed\w* (?:the )?(?:set |allowed |maximum |internal )*"
     r"(?:limit|size|record|row|budget)",
     re.IGNORECASE,
 )
+# How the service refuses a table that is not on the Analytics plan: its error's code, or words of older messages.
+_OTHER_PLAN = re.compile(r"UnsupportedApiQueryValidationError|(?:Basic|Auxiliary) Logs? (?:table|plan)", re.IGNORECASE)
+# Where the rows of the first table begin and end in an answer as the service writes it.
+_ROWS, _AFTER_ROWS = b'"rows":[', b"]}]"
 _UNRESOLVED = re.compile(r"(?:Failed to resolve .*?|Unknown function: ?)['\"](\w+)['\"]", re.IGNORECASE)
 _QUOTED = re.compile(r"['\"](\w+)['\"]")
+# How a credential says that its sign-in service was not reached; a managed identity's own endpoint speaks plain http.
+_NO_SIGN_IN_SERVICE = re.compile(r"HTTPSConnection\w*\(.*")
 
 
 class Kind(Enum):
     """Why a query was refused; the value is the word for it in a note."""
 
     ABSENT = "absent"  # the workspace has no such table
+    OTHER_PLAN = "other plan"  # it has, on a plan of which this service answers nothing
     MISTAKEN = "mistaken"  # the query names what the workspace does not know
     TOO_LARGE = "too large"  # ask for less
     SLOW = "slow"  # ask again, and if that does not help for less
@@ -59,7 +71,8 @@ class Kind(Enum):
     PARTIAL = "partial"  # the service itself says that it did not answer whole, for another reason than size
     UNREACHABLE = "unreachable"  # there was no answer
     UNTRUSTED = "untrusted"  # somebody answered whom this machine does not trust
-    UNSIGNED = "unsigned"  # no token, or one that is not accepted
+    UNSIGNED = "unsigned"  # there is no token
+    STALE = "stale"  # the token was not accepted; the next question brings a new one
     FORBIDDEN = "forbidden"  # the token may not read this
     NO_WORKSPACE = "no workspace"  # no such workspace
     STRANGE = "strange"  # whoever answered is no Log Analytics
@@ -82,10 +95,15 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Answer:
-    """All records of a window; ``page`` is None where there was nothing at all, ``size`` the bytes of the body."""
+    """All records of a window.
+
+    ``page`` is None where there was nothing at all, ``size`` the bytes of the body, ``at`` the service's own clock when
+    it answered (UTC): this machine's may be wrong.
+    """
 
     page: Page | None
     size: int = 0
+    at: datetime | None = field(default=None, compare=False)
 
     @property
     def rows(self) -> int:
@@ -102,18 +120,35 @@ class LogAnalytics:
         self._endpoint = source.endpoint
         self._over_http = source.endpoint.startswith("http://")  # loopback only: settings refuse all else
         self._decoding = threading.Lock()
-        self._credential = DefaultAzureCredential()
-        # Retrying is the caller's: it alone knows the budget of the run.
-        self._client = LogsQueryClient(
-            self._credential, endpoint=source.endpoint, audience=source.audience, retry_total=0, logging_enable=False
-        )
+        self._audience = source.audience
+        self._signing_in = threading.Lock()
+        self._open = contextlib.ExitStack()
+        self._client = self._signed_in()
 
     def __enter__(self) -> LogAnalytics:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.close()
-        self._credential.close()
+        self._open.close()
+
+    def _signed_in(self) -> LogsQueryClient:
+        credential = self._open.enter_context(DefaultAzureCredential())
+        # Retrying is the caller's: it alone knows the budget of the run.
+        client = LogsQueryClient(
+            credential,
+            endpoint=self._endpoint,
+            audience=self._audience,
+            retry_total=0,
+            logging_enable=False,
+            connection_data_block_size=BLOCK_BYTES,
+        )
+        return self._open.enter_context(client)
+
+    def _sign_in_anew(self, refused: LogsQueryClient) -> None:
+        """Replace a client whose token was refused: its credential would hand out the same one until it expires."""
+        with self._signing_in:
+            if self._client is refused:
+                self._client = self._signed_in()
 
     def ask(self, workspace_id: str, table: str, arrival: Window, event: Window) -> Answer | Refusal:
         """Ask for the records of one table that arrived in ``arrival`` and happened in ``event``."""
@@ -127,33 +162,44 @@ class LogAnalytics:
             headers={"Prefer": f"wait={SERVER_SECONDS}"},
             json=body,
         )
+        client = self._client
         try:
             # Without stream=True the client would decode the whole body into Python objects for us.
-            response = self._client.send_request(
-                request, stream=True, enforce_https=not self._over_http, read_timeout=SERVER_SECONDS + 20
+            response = client.send_request(
+                request, stream=True, enforce_https=not self._over_http, read_timeout=SILENCE_SECONDS
             )
             content = response.read()
         except ClientAuthenticationError as error:
-            return Refusal(Kind.UNSIGNED, _sign_in_remedy(error))
+            return _unsigned(error)
         except AzureError as error:
             return _without_answer(error, self._endpoint)
         except OSError as error:  # the file of REQUESTS_CA_BUNDLE, which the client reads when it sends
             return Refusal(
                 Kind.UNTRUSTED, f"No certificate can be checked ({_short(str(error))}): mend REQUESTS_CA_BUNDLE."
             )
+        if response.status_code == 401:
+            self._sign_in_anew(client)
         # One body at a time is taken apart: as Python objects it is many times its size.
         with self._decoding:
-            return _understood(response, content, table)
+            reply = _understood(response, content, table)
+        return replace(reply, at=_clock(response)) if isinstance(reply, Answer) else reply
 
 
 def bounded(query: str, table: str, arrival: Window, event: Window) -> str:
     """Append to a query the bounds of arrival and event time: typed values and nothing else."""
-    happened = f"coalesce({_EVENT_TIME.get(table, 'CreatedDateTime')}, TimeGenerated)"
+    happened = event_time(table)
     return (
         f"{query.rstrip()}\n"
         f"| where IngestedAt >= datetime({_iso(arrival.start)}) and IngestedAt < datetime({_iso(arrival.end)})\n"
         f"| where {happened} >= datetime({_iso(event.start)}) and {happened} < datetime({_iso(event.end)})\n"
     )
+
+
+def _clock(response: HttpResponse) -> datetime | None:
+    try:
+        return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC).replace(tzinfo=None)
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _iso(moment: datetime) -> str:
@@ -163,16 +209,13 @@ def _iso(moment: datetime) -> str:
 def _understood(response: HttpResponse, content: bytes, table: str) -> Answer | Refusal:
     if response.status_code == 204 or (response.status_code == 200 and not content.strip()):
         return Answer(None)
-    try:
-        body = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        body = None
     if response.status_code != 200:
-        return _refused(response, body if isinstance(body, dict) else {}, table)
-    if not isinstance(body, dict) or not isinstance(body.get("tables"), list):
+        return _refused(response, _object(content), table)
+    decoded = _sliced(content) or _loaded(content)
+    if decoded is None:
         return Refusal(Kind.BROKEN, "the answer broke off or was no JSON")
-    primary = body["tables"][0] if body["tables"] else {"columns": [], "rows": []}
-    rows, size = len(primary["rows"]), len(content)
+    body, frame = decoded
+    rows, size = frame.height, len(content)
     if error := body.get("error"):
         said = " ".join(_messages(error))
         if _SIZE.search(said):
@@ -180,7 +223,46 @@ def _understood(response: HttpResponse, content: bytes, table: str) -> Answer | 
         return Refusal(Kind.PARTIAL, f"the service answered only in part: {_short(said)}")
     if rows >= ROW_LIMIT:
         return Refusal(Kind.TOO_LARGE, "the answer reached the service's limit of rows", rows=rows, size=size)
-    return Answer(Page(table, frame_of(primary["columns"], primary["rows"])), size)
+    return Answer(Page(table, frame), size)
+
+
+def _sliced(content: bytes) -> tuple[dict[str, Any], pl.DataFrame] | None:
+    """Decode the rows of an answer from their bytes, as columns of text and never as objects of Python.
+
+    What is around the rows and the rows themselves must each be whole JSON, or it is None: then the rows lie elsewhere,
+    hold nested values, or the answer is not whole.
+    """
+    start, end = content.find(_ROWS) + len(_ROWS), content.rfind(_AFTER_ROWS)
+    body = _object(content[:start] + content[end:])
+    try:
+        primary = body["tables"][0]
+        names = [column["name"] for column in primary["columns"]]
+        text = pl.Series([content[start - 1 : end + 1]], dtype=pl.Binary).cast(pl.String)
+        cells = text.str.json_decode(pl.List(pl.List(pl.String))).explode(empty_as_null=False)
+    except (KeyError, IndexError, TypeError, pl.exceptions.PolarsError):
+        return None
+    whole = primary["rows"] == [] and cells.null_count() == 0 and (cells.list.len() == len(names)).all()
+    columns = [cells.list.get(place).alias(name) for place, name in enumerate(names)]
+    return (body, pl.DataFrame(columns)) if whole else None
+
+
+def _loaded(content: bytes) -> tuple[dict[str, Any], pl.DataFrame] | None:
+    """Decode any answer that is whole, at several times the cost."""
+    body = _object(content)
+    try:
+        primary = body["tables"][0] if body["tables"] else {"columns": [], "rows": []}
+        return body, frame_of(primary["columns"], primary["rows"])
+    except (KeyError, IndexError, TypeError, ValueError):
+        return None
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    """Return a JSON object, an empty one where it is none."""
+    try:
+        body = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def frame_of(columns: Sequence[dict[str, str]], rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
@@ -208,6 +290,12 @@ def _refused(response: HttpResponse, body: dict[str, Any], table: str) -> Refusa
     error = body.get("error") if isinstance(body.get("error"), dict) else {}
     said = " ".join(_messages(error)) or response.reason or "no reason given"
     if status == 400:
+        if _OTHER_PLAN.search(said):
+            return Refusal(
+                Kind.OTHER_PLAN,
+                "the table is on the Basic or Auxiliary plan, which cannot be queried so: switch it to the Analytics "
+                "plan, or export it and use `signin-triage import`",
+            )
         if _names_missing_table(said, table):
             return Refusal(Kind.ABSENT, f"the workspace has no table {table}")
         unknown = ", ".join(dict.fromkeys(_UNRESOLVED.findall(said)))
@@ -215,7 +303,7 @@ def _refused(response: HttpResponse, body: dict[str, Any], table: str) -> Refusa
         return Refusal(Kind.MISTAKEN, reason)
     if status == 401:
         return Refusal(
-            Kind.UNSIGNED,
+            Kind.STALE,
             f"The service did not accept the token ({_short(said)}): check --cloud and the identity, or `az login`.",
         )
     if status == 403:
@@ -269,11 +357,14 @@ def _without_answer(error: AzureError, endpoint: str) -> Refusal:
     return Refusal(Kind.BROKEN, f"the connection broke: {_short(text)}")
 
 
-def _sign_in_remedy(error: ClientAuthenticationError) -> str:
+def _unsigned(error: ClientAuthenticationError) -> Refusal:
+    if away := _NO_SIGN_IN_SERVICE.search(str(error)):
+        return Refusal(Kind.UNREACHABLE, f"the sign-in service could not be reached: {_short(away[0])}")
     first = _short(str(error).split("\n", maxsplit=1)[0])
-    return (
+    return Refusal(
+        Kind.UNSIGNED,
         f"No credential could sign in ({first}): run `az login`, or give this machine a managed identity that may "
-        "read the workspace."
+        "read the workspace.",
     )
 
 

@@ -31,7 +31,7 @@ class Format(StrEnum):
 
 def write_lines(lines: Sequence[str]) -> None:
     """Write lines for people, without what a terminal would obey."""
-    _write("".join(f"{printable(line)}\n" for line in lines))
+    write_text("".join(f"{printable(line)}\n" for line in lines))
 
 
 def write_story(story: Story, form: Format) -> None:
@@ -48,7 +48,7 @@ def write_story(story: Story, form: Format) -> None:
 
 def write_object(answer: object) -> None:
     """Write an object or a list as JSON."""
-    _write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
+    write_text(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
 
 
 def write_rows(rows: Sequence[Mapping[str, Any]], form: Format) -> None:
@@ -62,7 +62,7 @@ def write_rows(rows: Sequence[Mapping[str, Any]], form: Format) -> None:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(rows[0])
         writer.writerows([cell(value) for value in row.values()] for row in rows)
-        _write(text.getvalue())
+        write_text(text.getvalue())
     elif rows:
         table = [list(rows[0]), *([printable(str(value)) for value in row.values()] for row in rows)]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
@@ -71,7 +71,8 @@ def write_rows(rows: Sequence[Mapping[str, Any]], form: Format) -> None:
         )
 
 
-def _write(text: str) -> None:
+def write_text(text: str) -> None:
+    """Write text as it is. Raises StoreUnusable where standard output cannot take it, a reader that left excepted."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()

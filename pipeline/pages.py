@@ -19,7 +19,9 @@ SIGN_IN_TABLES = (
     "AADManagedIdentitySignInLogs",
     "ADFSSignInLogs",
 )
-TABLES = (*SIGN_IN_TABLES, "AuditLogs")
+ENTRA_TABLES = (*SIGN_IN_TABLES, "AuditLogs")
+TABLES = (*ENTRA_TABLES, "IntuneAuditLogs")
+_HAPPENED = {"AuditLogs": "coalesce(ActivityDateTime, TimeGenerated)", "IntuneAuditLogs": "TimeGenerated"}
 
 PLACE = "place in file"  # a column of the pages of a file: line, or number of the record; no official column's name
 
@@ -34,6 +36,14 @@ class Page:
 
     table: str
     frame: pl.DataFrame
+
+
+def event_time(table: str) -> str:
+    """Return when a record of the table happened, as an expression over its columns that is SQL and KQL at once.
+
+    What Intune writes as the time of an audit record is when it happened, and lands as TimeGenerated.
+    """
+    return _HAPPENED.get(table, "coalesce(CreatedDateTime, TimeGenerated)")
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,15 @@ class Patience:
 
     def worn(self) -> bool:
         """Tell whether over half of the budget has passed without an answer: too much for another slow question."""
+        return self._silence() > self._budget / 2
+
+    def spent(self) -> bool:
+        """Tell whether the whole budget has passed without an answer."""
+        return self._silence() >= self._budget
+
+    def _silence(self) -> float:
         with self._lock:
-            return time.monotonic() - self._progress_at > self._budget / 2
+            return time.monotonic() - self._progress_at
 
     def give_up(self) -> None:
         """End every wait at once."""

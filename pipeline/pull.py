@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pipeline.errors import PermissionRefused, ServiceUnavailable, UsageError
-from pipeline.land import Asked, Landed, arrivals, land, record_asked
+from pipeline.land import Asked, Landed, arrivals, land, record_asked, record_owed
 from pipeline.lanes import Lane, weight
 from pipeline.logs import Answer, Kind, Refusal
 from pipeline.pages import TABLES
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from pipeline.errors import TriageError
     from pipeline.logs import LogAnalytics
+    from pipeline.pages import Page
     from pipeline.patience import Patience
     from pipeline.settings import Span
 
@@ -40,8 +41,9 @@ VISIBLE_AFTER = timedelta(hours=2)
 LATEST_ARRIVAL = timedelta(days=3)
 LONGEST_RETENTION = timedelta(days=12 * 366)  # nothing is kept longer (azure-monitor-limits-workspaces)
 
+_UNASKED = "it was not asked, because the run ended before: run again"
 _PASSING = (Kind.BUSY, Kind.BROKEN, Kind.UNREACHABLE)  # refusals that may be gone at the next try
-_TRIES = {Kind.PARTIAL: 3, Kind.SLOW: 2}  # and those that may be, but most likely will not
+_TRIES = {Kind.PARTIAL: 3, Kind.SLOW: 2, Kind.STALE: 3}  # and those that may be, but most likely will not
 
 
 @dataclass(frozen=True)
@@ -56,22 +58,33 @@ class Question:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a pull has come: the share of a table's hours that is answered, and the new records of all tables."""
+    """How far a pull has come.
 
+    ``share`` (0 to 1) of a table's hours is answered and brought ``rows``; of all tables ``whole`` is (0 to 1), and
+    ``records`` of theirs were new.
+    """
+
+    workspace_id: str
     table: str
     share: float
+    rows: int
+    whole: float
     records: int
 
 
 @dataclass(frozen=True)
 class Run:
-    """What stays the same during a pull: where to land, what to ask for, and the clock when it began (UTC)."""
+    """What stays the same during a pull: where to land, what to ask for, and the clock when it began (UTC).
+
+    ``disguise`` makes of an answer's page the one that may land.
+    """
 
     con: duckdb.DuckDBPyConnection
     scratch: Path
     workspaces: Sequence[str]
     span: Span
     now: datetime
+    disguise: Callable[[Page], Page] = lambda page: page
 
 
 def lanes(run: Run) -> list[Lane]:
@@ -126,6 +139,7 @@ def pull(run: Run, service: LogAnalytics, patience: Patience, watch: Callable[[P
     up, or does not understand a query, and UsageError for a workspace that does not exist.
     """
     to_ask = lanes(run)
+    _owe(run, to_ask)
     records = Landed()
     readable = not any(lane.pending for lane in to_ask)
     forbidden = ""
@@ -146,16 +160,16 @@ def pull(run: Run, service: LogAnalytics, patience: Patience, watch: Callable[[P
             done, _ = wait(under_way, timeout=PULSE, return_when=FIRST_COMPLETED)
             if not done:
                 for lane, _ in under_way.values():
-                    watch(Progress(lane.table, lane.share, records.landed))
+                    watch(_progress(lane, to_ask, records))
             for future in done:
                 lane, question = under_way.pop(future)
                 reply, tries = future.result()
                 readable = readable or isinstance(reply, Answer)
-                hopeless = not readable and patience.worn()
+                hopeless = patience.spent() or (not readable and patience.worn())
                 records += _settle(run, lane, replace(question, tries=tries), reply, hopeless)
                 if isinstance(reply, Refusal) and reply.kind is Kind.FORBIDDEN:
                     forbidden = reply.reason
-                watch(Progress(lane.table, lane.share, records.landed))
+                watch(_progress(lane, to_ask, records))
     finally:
         patience.give_up()
         crew.shutdown(wait=False, cancel_futures=True)
@@ -167,10 +181,25 @@ def pull(run: Run, service: LogAnalytics, patience: Patience, watch: Callable[[P
     return records
 
 
+def _progress(lane: Lane, to_ask: Sequence[Lane], records: Landed) -> Progress:
+    whole = sum(each.share for each in to_ask) / len(to_ask)
+    return Progress(lane.workspace_id, lane.table, lane.share, lane.rows, whole, records.landed)
+
+
+def _owe(run: Run, to_ask: Sequence[Lane]) -> None:
+    """Enter what is to be asked as not yet seen: it stands so wherever the run does not come to it."""
+    run.con.execute("BEGIN")
+    for lane in to_ask:
+        for stretch in lane.pending:
+            asked = Asked(lane.workspace_id, lane.table, stretch, _event(run), "incomplete", 0, _UNASKED)
+            record_owed(run.con, asked, begun_before=run.now)
+    run.con.execute("COMMIT")
+
+
 def _settle(run: Run, lane: Lane, question: Question, reply: Answer | Refusal, hopeless: bool) -> Landed:
     """Land an answer, or enter a refusal into the coverage; teach the lane. Raises for a refusal that ends the run.
 
-    ``hopeless`` tells that the service had its time and has answered nothing yet: slow then means that it has given up.
+    ``hopeless`` tells that the service had its time and has answered nothing: slow then means that it has given up.
     """
     if isinstance(reply, Answer):
         return _land(run, lane, question, reply)
@@ -180,15 +209,16 @@ def _settle(run: Run, lane: Lane, question: Question, reply: Answer | Refusal, h
         if reply.kind is Kind.SLOW and hopeless:
             raise ServiceUnavailable(_sentence(question, reply))
         if lane.too_large(question.arrival, weight(reply.rows, reply.size)):
+            lane.cut.append((question.arrival, question.tries))
             return Landed()
         if reply.kind is Kind.SLOW and not lane.has_answered:
             raise ServiceUnavailable(_sentence(question, reply))
     else:
         lane.failed(question.arrival)
-    _record(run, question, reply)
-    if reply.kind in (Kind.ABSENT, Kind.FORBIDDEN):
+    _record(run, lane, question, reply)
+    if reply.kind in (Kind.ABSENT, Kind.FORBIDDEN, Kind.OTHER_PLAN):
         for rest in lane.close():
-            _record(run, Question(lane.workspace_id, lane.table, rest), reply)
+            _record(run, lane, Question(lane.workspace_id, lane.table, rest), reply)
     return Landed()
 
 
@@ -201,6 +231,7 @@ _FATAL: dict[Kind, type[TriageError]] = {
     Kind.UNTRUSTED: ServiceUnavailable,
     Kind.STRANGE: ServiceUnavailable,
     Kind.UNSIGNED: PermissionRefused,
+    Kind.STALE: PermissionRefused,
     Kind.NO_WORKSPACE: UsageError,
 }
 
@@ -208,7 +239,7 @@ _FATAL: dict[Kind, type[TriageError]] = {
 def _sentence(question: Question, refusal: Refusal) -> str:
     tries = f"{question.tries} {'try' if question.tries == 1 else 'tries'}"
     match refusal.kind:
-        case Kind.UNTRUSTED | Kind.UNSIGNED:
+        case Kind.UNTRUSTED | Kind.UNSIGNED | Kind.STALE:
             return refusal.reason
         case Kind.NO_WORKSPACE:
             return (
@@ -246,25 +277,37 @@ def _land(run: Run, lane: Lane, question: Question, answer: Answer) -> Landed:
     landed = Landed()
     brought = {}
     if answer.page is not None and answer.rows:
-        landed = land(run.con, answer.page, run.scratch, question.workspace_id)
+        landed = land(run.con, run.disguise(answer.page), run.scratch, question.workspace_id)
         brought = arrivals(run.con)
-    _enter(run, question, "complete", None, brought)
+    # Hours that had not passed for the service are not settled, however far ahead the clock of this machine is.
+    run = replace(run, now=min(run.now, answer.at or run.now))
+    _enter(run, lane, question, "complete", None, brought)
     run.con.execute("COMMIT")
     counts = {hour: count for hour, (count, _) in brought.items()}
     lane.answered(question.arrival, weight(answer.rows, answer.size), counts)
     return landed
 
 
-def _record(run: Run, question: Question, refusal: Refusal) -> None:
+def _record(run: Run, lane: Lane, question: Question, refusal: Refusal) -> None:
     run.con.execute("BEGIN")
-    _enter(run, question, "absent" if refusal.kind is Kind.ABSENT else "incomplete", refusal.reason, {})
+    _enter(run, lane, question, "absent" if refusal.kind is Kind.ABSENT else "incomplete", refusal.reason, {})
     run.con.execute("COMMIT")
 
 
 def _enter(
-    run: Run, question: Question, status: str, note: str | None, brought: Mapping[datetime, tuple[int, datetime]]
+    run: Run,
+    lane: Lane,
+    question: Question,
+    status: str,
+    note: str | None,
+    brought: Mapping[datetime, tuple[int, datetime]],
 ) -> None:
-    # What had not happened yet when it was asked was not asked for.
-    event = Window(run.span.window.start, min(run.span.window.end, run.now))
-    asked = Asked(question.workspace_id, question.table, question.arrival, event, status, question.tries, note)
+    asked = Asked(
+        lane.workspace_id, lane.table, question.arrival, _event(run), status, question.tries, note, tuple(lane.cut)
+    )
     record_asked(run.con, asked, brought, begun_before=run.now)
+
+
+def _event(run: Run) -> Window:
+    """Return the event times that the run asks for: what has not happened yet when it asks is not asked for."""
+    return Window(run.span.window.start, min(run.span.window.end, run.now))

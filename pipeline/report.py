@@ -45,7 +45,7 @@ def staged(con: duckdb.DuckDBPyConnection, window: Window, out: Path) -> Iterato
     with disk_faults(out):
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
         staging = out / ".unfinished"
-        if staging.exists():  # a run that was killed: what stood there before it comes back first
+        if staging.exists() and not _was_published(con, staging):  # by a run that was killed
             _put_back(staging, out)
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(mode=0o700)
@@ -55,6 +55,7 @@ def staged(con: duckdb.DuckDBPyConnection, window: Window, out: Path) -> Iterato
             for name in FILES:
                 write_csv(con, name, window, staging / f"{name}.csv")
             _exchange(staging, out)
+            (staging / "run").write_text(_last_run(con))
         yield
         done = True
     except BaseException:
@@ -80,6 +81,17 @@ def _exchange(staging: Path, out: Path) -> None:
         if place.exists():
             place.replace(staging / "kept" / place.name)
         (staging / place.name).replace(place)
+
+
+def _last_run(con: duckdb.DuckDBPyConnection) -> str:
+    runs = con.execute("SELECT run_id FROM runs ORDER BY started_at DESC, run_id LIMIT 1").fetchall()
+    return str(runs[0][0]) if runs else ""
+
+
+def _was_published(con: duckdb.DuckDBPyConnection, staging: Path) -> bool:
+    """Tell whether the run that left this had put every file into its place, and its database too."""
+    left = staging / "run"
+    return left.exists() and bool(con.execute("SELECT 1 FROM runs WHERE run_id = ?", [left.read_text()]).fetchall())
 
 
 def _put_back(staging: Path, out: Path) -> None:

@@ -102,8 +102,9 @@ def _header_faults(rule: rule_files.Rule) -> Iterator[tuple[int, str]]:
         if not re.fullmatch(r"[a-z_]\w*", name) or name in rule_files.WINDOW or default == "":
             yield lines["params"], f"parameter {name}: write name=default, and neither since nor until"
     for name, weight in rule.weights.items():
-        if not re.fullmatch(r"[a-z_]\w*", name) or name in (*rule_files.WINDOW, *rule.params) or isinstance(weight, str):
-            yield lines["weights"], f"weight {name}: write name=number, and no name that stands for something else already"
+        taken = name in (*rule_files.WINDOW, *rule.params)
+        if not re.fullmatch(r"[a-z_]\w*", name) or taken or isinstance(weight, str):
+            yield lines["weights"], f"weight {name}: write name=number, and no name that is since, until or a parameter"
 
 
 def _requirement(need: str) -> bool:

@@ -5,6 +5,7 @@ Only reading of files and text may enter here; nothing runs and nothing is judge
 
 from __future__ import annotations
 
+import csv
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -35,7 +36,7 @@ _OPAQUE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\$(
 class Rule:
     """One rule as its file has it; all but id and cause have defaults.
 
-    ``params`` are thresholds that a user may set; ``weights`` are what its terms add to the log-odds, which a fit may set.
+    ``params`` are thresholds that a user may set, ``weights`` what its terms add to the log-odds: a fit may set them.
     """
 
     id: str
@@ -104,6 +105,15 @@ def read(path: Path) -> Rule:
         weights=dict(_default(word) for word in said.get("weights", "").split()),
         **plain,
     )
+
+
+def fitted_weights() -> dict[str, dict[str, float]]:
+    """Return rule, weight and value as `make fit` wrote them into sql/data/weights.csv; a row without a rule counts."""
+    fitted: dict[str, dict[str, float]] = {}
+    with (assets.DATA / "weights.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            fitted.setdefault(row["rule"], {})[row["weight"]] = float(row["value"])
+    return fitted
 
 
 def _default(word: str) -> tuple[str, Value]:

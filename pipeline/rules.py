@@ -7,7 +7,7 @@ by hand. What evidence amounts to is the judge's business: no cause and no weigh
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -42,9 +42,13 @@ class Evidence:
 def load(folders: Iterable[Path] = ()) -> tuple[Rule, ...]:
     """Return the rules of our own pack and of a user's folders, fit to run or not: that is for `check` to say.
 
-    Raises UsageError for a folder that is not there.
+    The weights of our own are those that were fitted. Raises UsageError for a folder that is not there.
     """
-    return tuple(rule_files.read(path) for path in rule_files.files(folders))
+    fitted = rule_files.fitted_weights()
+    read = (rule_files.read(path) for path in rule_files.files(folders))
+    return tuple(
+        replace(rule, weights={**rule.weights, **fitted.get(rule.id, {})}) if rule.shipped else rule for rule in read
+    )
 
 
 def shown(rule: Rule, values: Mapping[str, Value]) -> str:

@@ -6,13 +6,16 @@ is the order, and that a run which fails leaves the published file and the repor
 
 from __future__ import annotations
 
+import os
+import pwd
 import secrets
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline import judge, land, report, store, story, views
+from pipeline import explain as explaining
+from pipeline import judge, land, pseudonyms, report, store, story, verdicts, views
 from pipeline.errors import UsageError, is_interrupt
 from pipeline.window import Window
 
@@ -22,10 +25,15 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from pipeline.explain import Explanation
+    from pipeline.pages import Page
+    from pipeline.pseudonyms import Pseudonyms
     from pipeline.pull import Progress
     from pipeline.rules import Rule
     from pipeline.settings import Source, Span
+    from pipeline.store import Publishing
     from pipeline.story import Story
+    from pipeline.verdicts import Verdict
 
 
 @dataclass(frozen=True)
@@ -55,42 +63,68 @@ def clock() -> datetime:
 
 
 def nightly(
-    db: Path, source: Source, span: Span, out: Path, rules: Sequence[Rule], watch: Callable[[Progress], None]
+    db: Path,
+    source: Source,
+    span: Span,
+    out: Path,
+    rules: Sequence[Rule],
+    watch: Callable[[Progress], None],
+    how: Publishing = store.AS_BEFORE,
+    names: Pseudonyms | None = None,
 ) -> Analysis:
     """Do the whole job once: pull, land, analyze, report, publish."""
     begun = clock()
     report.require_folder(out)
     with _telling_what_landed(watch) as watched, store.working(db) as work:
-        _pull(work, source, span, begun, watched)
+        pseudonyms.agree(work.con, db, names)
+        _pull(work, source, span, begun, watched, names)
         analysis = _analyze(work.con, span, rules, begun)
         with report.staged(work.con, span.window, out):
-            store.publish(work, db)
+            store.publish(work, db, how)
     return analysis
 
 
-def pull(db: Path, source: Source, span: Span, watch: Callable[[Progress], None]) -> Story:
+def pull(
+    db: Path,
+    source: Source,
+    span: Span,
+    watch: Callable[[Progress], None],
+    how: Publishing = store.AS_BEFORE,
+    names: Pseudonyms | None = None,
+) -> Story:
     """Bring the logs of the window into the database."""
     begun = clock()
     with _telling_what_landed(watch) as watched, store.working(db) as work:
-        _pull(work, source, span, begun, watched)
+        pseudonyms.agree(work.con, db, names)
+        _pull(work, source, span, begun, watched, names)
         views.build(work.con, span.window.end)
         told = _entered(work.con, span, begun)
-        store.publish(work, db)
+        store.publish(work, db, how)
     return told
 
 
-def analyze(db: Path, span: Span, rules: Sequence[Rule]) -> Analysis:
+def analyze(
+    db: Path,
+    span: Span,
+    rules: Sequence[Rule],
+    how: Publishing = store.AS_BEFORE,
+    names: Pseudonyms | None = None,
+) -> Analysis:
     """Run the rules over what has landed."""
     begun = clock()
     with store.working(db, begin=False) as work:
+        if names:
+            pseudonyms.agree(work.con, db, names)
         analysis = _analyze(work.con, span, rules, begun)
-        store.publish(work, db)
+        store.publish(work, db, how)
     return analysis
 
 
-def write_report(db: Path, span: Span | None, out: Path) -> Story:
+def write_report(db: Path, span: Span | None, out: Path, names: Pseudonyms | None = None) -> Story:
     """Write the report folder from the published file, over the last run's window unless one is given."""
     with store.reading(db) as con:
+        if names:
+            pseudonyms.agree(con, db, names)
         last = con.execute("SELECT since, until, run_id FROM runs ORDER BY started_at DESC, run_id LIMIT 1").fetchall()
         if span is None and not last:
             raise UsageError(
@@ -102,7 +136,29 @@ def write_report(db: Path, span: Span | None, out: Path) -> Story:
             return story.tell(con, window, run_id)
 
 
-def import_files(db: Path, paths: Sequence[Path], tick: Callable[[str], None]) -> list[Imported]:
+def explain(db: Path, incident: str) -> Explanation:
+    """Explain one incident from the published file."""
+    with store.reading(db) as con:
+        return explaining.explain(con, incident)
+
+
+def confirm(db: Path, incident: str, cause: str, note: str | None, how: Publishing = store.AS_BEFORE) -> Verdict:
+    """Keep an analyst's verdict, in the name of the user whose process this is."""
+    with store.reading(db) as con:
+        verdicts.meant(con, incident, cause)  # a slip of the pen is told before the database is held and copied
+    with store.working(db, begin=False) as work:
+        verdict = verdicts.give(work.con, incident, cause, note, _user(), clock())
+        store.publish(work, db, how)
+    return verdict
+
+
+def import_files(
+    db: Path,
+    paths: Sequence[Path],
+    tick: Callable[[str], None],
+    how: Publishing = store.AS_BEFORE,
+    names: Pseudonyms | None = None,
+) -> list[Imported]:
     """Bring exported files into the same tables; ``tick`` hears how far it has come.
 
     Raises UsageError for a path that is missing or of no known form.
@@ -111,10 +167,27 @@ def import_files(db: Path, paths: Sequence[Path], tick: Callable[[str], None]) -
 
     files = [(file, exports.form_of(file)) for file in exports.files(paths)]
     with store.working(db) as work:
-        counts = [_import_file(work, file, form, tick) for file, form in files]
+        pseudonyms.agree(work.con, db, names)
+        with _disguising(work.con, names) as disguise:
+            counts = [_import_file(work, file, form, tick, disguise) for file, form in files]
         views.build(work.con)
-        store.publish(work, db)
+        store.publish(work, db, how)
     return counts
+
+
+def purge(db: Path, before: datetime, how: Publishing = store.AS_BEFORE) -> dict[str, int]:
+    """Remove for good what happened before a moment (UTC); return how many rows of which table went.
+
+    Raises UsageError for a moment that has not come yet: nothing would ever land again.
+    """
+    from pipeline import purge as purging
+
+    if before > clock():
+        raise UsageError(
+            f"Everything before {before.isoformat()}Z would be purged, and that has not come yet: see --until."
+        )
+    with store.working(db, begin=False) as work:
+        return purging.purge(work, db, before, how)
 
 
 def in_all(counts: Sequence[Imported]) -> dict[str, Any]:
@@ -122,6 +195,14 @@ def in_all(counts: Sequence[Imported]) -> dict[str, Any]:
     fates = ("read", "landed", "duplicates", "rejected", "skipped")
     total: dict[str, Any] = {fate: sum(getattr(count, fate) for count in counts) for fate in fates}
     return total | {"files": [asdict(count) for count in counts]}
+
+
+def _user() -> str:
+    """Return the operating system's name for who runs this; no environment variable can make it another's."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user that no password file lists
+        return str(os.getuid())
 
 
 @contextmanager
@@ -144,13 +225,38 @@ def _telling_what_landed(watch: Callable[[Progress], None]) -> Iterator[Callable
         raise
 
 
-def _pull(work: store.Workfile, source: Source, span: Span, begun: datetime, watch: Callable[[Progress], None]) -> None:
+@contextmanager
+def _disguising(con: duckdb.DuckDBPyConnection, names: Pseudonyms | None) -> Iterator[Callable[[Page], Page]]:
+    """Give what makes of a page the one that may land: the page itself, or one with pseudonyms."""
+    if names is None:
+        yield lambda page: page
+        return
+    from pipeline import people
+
+    pseudonyms.adopt(con, names)
+    yield lambda page: people.disguised(page, names)
+    people.mentioned_since(con, names)
+
+
+def _pull(
+    work: store.Workfile,
+    source: Source,
+    span: Span,
+    begun: datetime,
+    watch: Callable[[Progress], None],
+    names: Pseudonyms | None,
+) -> None:
     from pipeline import pull as pulling
     from pipeline.logs import LogAnalytics
     from pipeline.patience import Patience
 
-    with LogAnalytics(source) as service:
-        run = pulling.Run(work.con, work.scratch, source.workspaces, span, begun)
+    ((purged,),) = work.con.execute('SELECT max("before") FROM purged').fetchall()
+    start, end = max(span.window.start, purged or span.window.start), span.window.end
+    if start >= end:
+        return  # all that could be asked for was purged, and must not come back
+    span = replace(span, window=Window(start, end))
+    with LogAnalytics(source) as service, _disguising(work.con, names) as disguise:
+        run = pulling.Run(work.con, work.scratch, source.workspaces, span, begun, disguise)
         pulling.pull(run, service, Patience(), watch)
 
 
@@ -182,7 +288,9 @@ def _entered(con: duckdb.DuckDBPyConnection, span: Span, begun: datetime) -> Sto
     return told
 
 
-def _import_file(work: store.Workfile, file: Path, form: str, tick: Callable[[str], None]) -> Imported:
+def _import_file(
+    work: store.Workfile, file: Path, form: str, tick: Callable[[str], None], disguise: Callable[[Page], Page]
+) -> Imported:
     from pipeline import exports
 
     read = skipped = rejected = 0
@@ -194,10 +302,12 @@ def _import_file(work: store.Workfile, file: Path, form: str, tick: Callable[[st
         rejected += len(batch.rejects)
         land.record_rejects(work.con, batch.rejects)
         for page in batch.pages:
-            landed = land.land(work.con, page, work.scratch)
+            landed = land.land(work.con, disguise(page), work.scratch)
             if landed.rejected:
                 land.record_rejects(work.con, land.unfit_records(work.con, page, str(file)))
             fate += landed
         tick(f"import: {file}: {read:,} records read")
     work.con.execute("COMMIT")
-    return Imported(str(file), form, read, fate.landed, fate.duplicates, rejected + fate.rejected, skipped)
+    return Imported(
+        str(file), form, read, fate.landed, fate.duplicates, rejected + fate.rejected, skipped + fate.skipped
+    )

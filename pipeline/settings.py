@@ -109,6 +109,36 @@ def _checked(endpoint: str) -> str:
     return address.geturl().rstrip("/").removesuffix("/v1")
 
 
+def webhook(url: str) -> str:
+    """Return the address that ``--notify`` posts to, which is a secret itself and stands in no sentence.
+
+    Raises UsageError where it is none, and for plain http to another host.
+    """
+    try:
+        address = urlsplit(url.strip())
+        known = address.scheme in ("http", "https") and address.hostname and (address.port or 1)
+    except ValueError:
+        known = False
+    if not known or not url.strip().isascii() or not url.strip().isprintable() or " " in url.strip():
+        raise UsageError("--notify is no web address: write the https address that the webhook was given.")
+    if address.scheme == "http" and not _LOOPBACK.fullmatch(address.hostname or ""):
+        raise UsageError(
+            f"--notify to {address.hostname} is plain http, which everybody on the way reads: write https."
+        )
+    return url.strip()
+
+
+def file_mode(text: str | None) -> int | None:
+    """Return the mode that ``--mode`` gives the published file, as octal digits. Raises UsageError where it is none."""
+    if text is None:
+        return None
+    if not re.fullmatch("0?[4-7][0-7]{2}", text.strip()):
+        raise UsageError(
+            f"--mode {text!r} is no mode of a file that its owner may read: write octal digits such as 0640."
+        )
+    return int(text, 8)
+
+
 def database(path: Path) -> Path:
     """Return where the database file really lies. Raises UsageError where the path is a folder."""
     if path.is_dir():

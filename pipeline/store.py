@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import glob
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,7 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL_SAID = re.compile("No space left|File too large|not enough space", re.IGNORECASE)
+# What a run concludes from all that has landed, and later runs build on: true only once it is published.
+_CONCLUSIONS = ("runs", "last_judgement", "found_incidents", "incident_failures", "judged_causes")
 # Readers with DuckDB 1.4 must be able to open what is published.
 _STORAGE = {"storage_compatibility_version": "v1.4.0"}
 
@@ -35,6 +40,17 @@ class Workfile:
     con: duckdb.DuckDBPyConnection
     scratch: Path
     path: Path
+
+
+@dataclass(frozen=True)
+class Publishing:
+    """How a file is published: ``keep`` files published before (None leaves them alone), ``mode`` (None: as before)."""
+
+    keep: int | None = None
+    mode: int | None = None
+
+
+AS_BEFORE = Publishing()
 
 
 @contextlib.contextmanager
@@ -57,9 +73,12 @@ def working(db: Path, *, begin: bool = True) -> Iterator[Workfile]:
             shutil.rmtree(scratch, ignore_errors=True)
             scratch.mkdir(mode=0o700)
             held.callback(shutil.rmtree, scratch, ignore_errors=True)
+            goes_on = _goes_on(db)
             path = _prepared(db)
             con = held.enter_context(contextlib.closing(_begun(path, db)))
             migrate(con, db)
+            if goes_on:
+                _take_back_conclusions(con, db)
         try:
             yield Workfile(con, scratch, path)
         except Exception as error:
@@ -68,7 +87,47 @@ def working(db: Path, *, begin: bool = True) -> Iterator[Workfile]:
             raise
 
 
-def publish(work: Workfile, db: Path) -> None:
+def create(path: Path) -> None:
+    """Make a file with our tables and no row."""
+    with contextlib.closing(_connect(path, path)) as con:
+        migrate(con, path)
+
+
+def duplicate(file: Path, copy: Path) -> Path:
+    """Copy one of our files, for those who must not change it where it lies."""
+    with disk_faults(copy):
+        copy.unlink(missing_ok=True)
+        shutil.copyfile(file, copy)
+    return copy
+
+
+@contextlib.contextmanager
+def copied_into(work: Workfile, path: Path) -> Iterator[None]:
+    """Let the run's connection write into another of our files, there under the name ``fresh``."""
+    place = str(path).replace("'", "''")
+    (version,) = _STORAGE.values()
+    work.con.execute(f"ATTACH '{place}' AS fresh (STORAGE_VERSION '{version}')")
+    try:
+        yield
+    finally:
+        work.con.execute("DETACH fresh")
+
+
+@contextlib.contextmanager
+def opened(path: Path, scratch: Path) -> Iterator[Workfile]:
+    """Open another of our files for the run that holds the database, migrated."""
+    with contextlib.closing(_connect(path, path)) as con:
+        migrate(con, path)
+        yield Workfile(con, scratch, path)
+
+
+def forget_working_file(db: Path) -> None:
+    """Remove what an interrupted run left, and this run's own working file: what it holds is published or unwanted."""
+    _discard(_working_path(db), db)
+    db.with_name(f".{db.name}.kept").unlink(missing_ok=True)
+
+
+def publish(work: Workfile, db: Path, how: Publishing = AS_BEFORE) -> None:
     """Put the working file in the place of the published one, in one step; mode and group of the old one stay."""
     with disk_faults(db):
         work.con.execute("CHECKPOINT")
@@ -78,7 +137,11 @@ def publish(work: Workfile, db: Path) -> None:
             work.path.chmod(old.st_mode & 0o7777)
             with contextlib.suppress(PermissionError):  # a group that we are no member of cannot be given
                 os.chown(work.path, -1, old.st_gid)
+        if how.mode is not None:
+            work.path.chmod(how.mode)
         _sync(work.path)
+        if how.keep is not None:
+            _keep(db, how.keep)
         work.path.replace(db)
         _base(db).unlink(missing_ok=True)
         _sync(db.parent)
@@ -169,6 +232,41 @@ def _missing(db: Path) -> str:
     return f"{db} does not exist: run `signin-triage nightly` or `signin-triage import` first."
 
 
+def _keep(db: Path, generations: int) -> None:
+    """Let the published file be the newest of the generations beside it; a crash at any point loses none of them.
+
+    The published file keeps its name throughout: its generation is a second link to it. Those that are older move down
+    to the first number that is free, so that a rotation cut short is gone on with, not begun again.
+    """
+    for number, file in kept(db).items():
+        if number > generations:
+            file.unlink()
+    newest = _generation(db, 1)
+    if not generations or not db.exists() or (newest.exists() and newest.samefile(db)):
+        return
+    numbers = range(1, generations + 1)
+    free = next((number for number in numbers if not _generation(db, number).exists()), generations)
+    for number in range(free, 1, -1):
+        _generation(db, number - 1).replace(_generation(db, number))
+    link = db.with_name(f".{db.name}.kept")
+    link.unlink(missing_ok=True)
+    try:
+        link.hardlink_to(db)
+    except OSError:  # a file system without links
+        shutil.copy2(db, link)
+    link.replace(newest)
+
+
+def kept(db: Path) -> dict[int, Path]:
+    """Return the earlier generations beside a published file by their numbers; 1 is the newest."""
+    beside = {file.name.removeprefix(f"{db.name}."): file for file in db.parent.glob(f"{glob.escape(db.name)}.*")}
+    return {int(number): file for number, file in beside.items() if re.fullmatch("[1-9][0-9]{0,2}", number)}
+
+
+def _generation(db: Path, number: int) -> Path:
+    return db.with_name(f"{db.name}.{number}")
+
+
 def _working_path(db: Path) -> Path:
     return db.with_name(f".{db.name}.working")
 
@@ -196,9 +294,7 @@ def _begun(path: Path, db: Path) -> duckdb.DuckDBPyConnection:
 def _prepared(db: Path) -> Path:
     """Return the working file: what an interrupted run left, where it began from this database, else a fresh copy."""
     path = _working_path(db)
-    base = _base(db)
-    identity = _identity(db)
-    if path.exists() and base.exists() and base.read_text() == identity:
+    if _goes_on(db):
         return path
     _discard(path, db)
     if db.exists():
@@ -209,9 +305,36 @@ def _prepared(db: Path) -> Path:
             copy.replace(path)
         finally:
             copy.unlink(missing_ok=True)  # what a full disk left of it
+    base = _base(db)
     base.touch(mode=0o600)
-    base.write_text(identity)
+    base.write_text(_identity(db))
     return path
+
+
+def _goes_on(db: Path) -> bool:
+    """Tell whether an interrupted run left a working file that began from this database."""
+    return _working_path(db).exists() and _base(db).exists() and _base(db).read_text() == _identity(db)
+
+
+def _take_back_conclusions(con: duckdb.DuckDBPyConnection, db: Path) -> None:
+    """Put what an interrupted run concluded, and nobody has read, back to what is published; what it landed stays."""
+    published: set[str] = set()
+    if db.exists():
+        con.execute(f"ATTACH {_quoted(db)} AS published (READ_ONLY)")
+        named = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'published'"
+        published = {name for (name,) in con.execute(named).fetchall()}
+    con.execute("BEGIN")
+    for table in _CONCLUSIONS:
+        con.execute(f"DELETE FROM {table}")  # noqa: S608 one of the names above
+        if table in published:
+            con.execute(f"INSERT INTO {table} BY NAME FROM published.{table}")
+    con.execute("COMMIT")
+    if db.exists():
+        con.execute("DETACH published")
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _discard(path: Path, db: Path) -> None:
@@ -257,7 +380,7 @@ def disk_faults(path: Path) -> Iterator[None]:
 def _full_disk(path: Path, error: Exception) -> str | None:
     """Return the sentence for a full disk, by whatever name DuckDB, polars or the system calls it; else None."""
     said = str(error)
-    if getattr(error, "errno", 0) in _FULL or "No space left" in said or "not enough space" in said.lower():
+    if getattr(error, "errno", 0) in _FULL or _FULL_SAID.search(said):
         return f"{path} could not be written, the disk is full: free some space and run again."
     return None
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.window import Window
 
 _MOST_INCIDENTS = 6
-_MOST_UNSEEN = 4
+_MOST_UNSEEN = 3
 _STATUSES = ("new", "ongoing", "resolved")
 
 
@@ -53,12 +53,12 @@ class Story:
 def tell(con: duckdb.DuckDBPyConnection, window: Window, run_id: str) -> Story:
     """Tell the story of a window from what the database holds, in at most thirty lines."""
     values = {"since": window.start, "until": window.end}
-    ((sign_ins, failures, changes, *neighbours),) = _rows(con, "story", values)
+    ((sign_ins, failures, changes, verdicts, confirmed, *neighbours),) = _rows(con, "story", values)
     incidents = _rows(con, "incidents", values)
     unseen = _rows(con, "unseen", values)
     holes = [row for row in unseen if row[2] == "incomplete"]
     statuses = {status: sum(row[1] == status for row in incidents) for status in _STATUSES}
-    asked = con.execute("SELECT count(*) > 0 FROM asked").fetchall()[0][0]
+    asked = con.execute("SELECT count(DISTINCT workspace_id) FROM asked").fetchall()[0][0]
     seen = "coverage incomplete" if holes else ("coverage complete" if asked else "imported records only")
     text = (
         f"signin-triage {window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M} UTC: "
@@ -80,9 +80,11 @@ def tell(con: duckdb.DuckDBPyConnection, window: Window, run_id: str) -> Story:
         "Neighbouring codes: 50155 (device authentication failed) {:,}, 700003 (device not found) {:,}, 500991 (wrong "
         "audience) {:,}, 50097 (device challenge) {:,}.".format(*neighbours)
     )
-    lines += _unseen_lines(unseen)
+    lines += _unseen_lines(unseen, several=asked > 1)
     if incidents:
         lines.append(f"Causes are hypotheses; their confidence is {CALIBRATION} (causes.csv says why).")
+    if verdicts:
+        lines.append(f"Verdicts: {verdicts:,} given; the first-ranked cause was confirmed in {confirmed:,} of them.")
     summary = Summary(
         run_id=run_id,
         status="incomplete" if holes else "complete",
@@ -134,15 +136,18 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _unseen_lines(unseen: list[tuple[Any, ...]]) -> list[str]:
-    absent = sorted({row[1] for row in unseen if row[2] == "absent"})
+def _unseen_lines(unseen: list[tuple[Any, ...]], several: bool) -> list[str]:
+    def name(workspace_id: str, table: str) -> str:
+        return f"{table} of workspace {workspace_id[:8]}" if several else table
+
+    absent = sorted({name(*row[:2]) for row in unseen if row[2] == "absent"})
     holes = [row for row in unseen if row[2] == "incomplete"]
     lines = [
-        f"Not seen: {table}, {_count(hours, 'hour')} between {first:%Y-%m-%d %H:%M} and {last:%Y-%m-%d %H:%M}: "
-        f"{_one_line(note)}."
-        for _, table, _, hours, first, last, note in holes[:_MOST_UNSEEN]
+        f"Not seen: {name(workspace_id, table)}, {_count(hours, 'hour')} between {first:%Y-%m-%d %H:%M} and "
+        f"{last:%Y-%m-%d %H:%M}: {_one_line(note)}."
+        for workspace_id, table, _, hours, first, last, note in holes[:_MOST_UNSEEN]
     ]
-    if others := sorted({row[1] for row in holes[_MOST_UNSEEN:]}):
+    if others := sorted({name(*row[:2]) for row in holes[_MOST_UNSEEN:]}):
         lines.append(f"Not seen either (coverage.csv says which hours): {', '.join(others)}.")
     if absent:
         lines.append(f"Not in the workspace: {', '.join(absent)}.")

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import re
+import subprocess
+import sys
+import time
+
 import pytest
 
-from pipeline.console import exit_code, printable, say
+from pipeline.console import exit_code, printable, say, ticker, watcher
 from pipeline.errors import PermissionRefused, ServiceUnavailable, StoreUnusable, UsageError
+from pipeline.pull import Progress
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 CONTROLS = "".join(map(chr, [*range(9), *range(11, 32), *range(127, 160)]))
@@ -42,6 +49,129 @@ def test_what_a_terminal_would_obey_is_not_printed_and_the_name_stays_readable(h
 def test_a_hidden_character_leaves_a_mark(capsys: pytest.CaptureFixture[str]) -> None:
     say("LAPTOP\u202egnp.exe")
     assert capsys.readouterr().err == "LAPTOP\N{REPLACEMENT CHARACTER}gnp.exe\n"
+
+
+class Terminal(io.StringIO):
+    """A terminal that remembers all that was written to it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Give a wide terminal for stderr to go to."""
+    written = Terminal()
+    monkeypatch.setattr(sys, "stderr", written)
+    for name, value in {"TERM": "xterm-256color", "COLUMNS": "160", "LINES": "40"}.items():
+        monkeypatch.setenv(name, value)
+    return written
+
+
+def progress(table: str = "SigninLogs", share: float = 0.5, **parts: float | str) -> Progress:
+    """Return how far a pull has come: half of one table, if nothing else is said."""
+    ordinary = {"workspace_id": "w1", "table": table, "share": share, "rows": 1000, "whole": share, "records": 900}
+    return Progress(**(ordinary | parts))  # type: ignore[arg-type]  # the names of Progress
+
+
+def lines_of(terminal: Terminal) -> list[str]:
+    """Return the text that stood in the last drawing."""
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
+    return [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]
+
+
+def test_a_terminal_shows_a_bar_a_table_with_share_rows_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = on_terminal(monkeypatch)
+    watch = watcher(quiet=False)
+    watch(progress("SigninLogs", 0.25, rows=1234, whole=0.1))
+    watch(progress("AuditLogs", 0.5, rows=7, whole=0.2))
+    say("done")
+    *_, sign_ins, audits, done = lines_of(terminal)
+    assert re.fullmatch(r"SigninLogs +\S.* 25% +1,234 rows +[\d,]+/s +[-:\d]+", sign_ins)
+    assert re.fullmatch(r"AuditLogs +\S.* 50% +7 rows +[\d,]+/s +[-:\d]+", audits)
+    assert done == "done"
+
+
+def test_tables_of_several_workspaces_have_a_bar_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = on_terminal(monkeypatch)
+    watch = watcher(quiet=False)
+    for workspace in ("11111111-2222", "99999999-2222"):
+        watch(progress(workspace_id=workspace))
+    say("done")
+    first, second, _ = lines_of(terminal)[-3:]
+    assert first.startswith("11111111 SigninLogs")
+    assert second.startswith("99999999 SigninLogs")
+
+
+@pytest.mark.parametrize("end", ["the last answer", "an error"])
+def test_the_terminal_has_its_cursor_back_in_the_end(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    terminal = on_terminal(monkeypatch)
+    watch = watcher(quiet=False)
+    watch(progress())
+    assert "\x1b[?25l" in terminal.getvalue()
+    if end == "an error":
+        exit_code(ServiceUnavailable("gave up"))
+        assert terminal.getvalue().endswith("signin-triage: gave up\n")
+    else:
+        watch(progress(share=1.0))
+    assert terminal.getvalue().rindex("\x1b[?25h") > terminal.getvalue().rindex("\x1b[?25l")
+
+
+def test_who_wants_no_colour_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def colours() -> list[str]:
+        terminal = on_terminal(monkeypatch)
+        watcher(quiet=False)(progress(share=1.0))
+        return re.findall(r"\x1b\[(?:\d+;)*(?:3[0-8]|9[0-7])(?:;\d+)*m", terminal.getvalue())
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert colours()
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert colours() == []
+
+
+@pytest.mark.parametrize("kind", ["dumb", "unknown", ""])
+def test_a_terminal_that_cannot_draw_gets_lines(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    terminal = on_terminal(monkeypatch)
+    monkeypatch.setenv("TERM", kind)
+    watcher(quiet=False)(progress())
+    assert terminal.getvalue().startswith("pull: 900 new records")
+    assert "\x1b" not in terminal.getvalue()
+
+
+def test_a_quiet_pull_draws_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = on_terminal(monkeypatch)
+    watcher(quiet=True)(progress())
+    assert terminal.getvalue() == ""
+
+
+def test_in_a_pipe_a_line_is_told_every_five_seconds_and_at_the_end(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter((100.0, 101.0, 102.0, 110.0, 111.0, 112.0))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    watch = watcher(quiet=False)
+    for share in (0.01, 0.1, 0.1, 0.9, 1.0):
+        watch(progress(share=share))
+    told = capsys.readouterr().err.splitlines()
+    assert told == [
+        "pull: 900 new records, 1,000 rows/s, about 2 min left; SigninLogs 1%",
+        "pull: 900 new records, 100 rows/s, about 2 min left; SigninLogs 10%",
+        "pull: 900 new records, 83 rows/s; SigninLogs 100%",
+    ]
+
+
+def test_names_of_imported_files_cannot_command_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tick = ticker(quiet=False)
+    later = time.monotonic() + 10
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    tick("import: \x1b[2J\u202eevil.csv: 5 records read")
+    assert capsys.readouterr().err == "import: \N{REPLACEMENT CHARACTER}evil.csv: 5 records read\n"
+
+
+def test_help_does_not_wait_for_what_draws_bars() -> None:
+    code = "import sys, pipeline.cli; sys.exit('rich' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
 
 
 def test_a_quiet_run_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:

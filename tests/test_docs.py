@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipeline import assets
+from pipeline import assets, dictionary, store
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,6 +25,24 @@ def test_the_reference_is_what_the_program_says_now(tmp_path: Path) -> None:
         check=True,
     )
     assert (ROOT / "docs" / "reference.md").read_text() == made.read_text(), "run `make docs`"
+
+
+def test_the_data_dictionary_is_what_the_file_says_of_itself() -> None:
+    with store.empty() as con:
+        assert (ROOT / "docs" / "data-dictionary.md").read_text() == dictionary.document(con), "run `make docs`"
+
+
+def test_the_data_dictionary_names_every_table_and_view_once_and_column_of_it() -> None:
+    said = (ROOT / "docs" / "data-dictionary.md").read_text()
+    with store.empty() as con:
+        columns = con.execute(
+            "SELECT table_name, list(column_name ORDER BY column_index) FROM duckdb_columns() "
+            "WHERE NOT internal GROUP BY table_name"
+        ).fetchall()
+    sections = {part.partition("\n")[0]: part for part in said.split("\n### ")[1:]}
+    assert sorted(sections) == sorted(table for table, _ in columns)
+    for table, names in columns:
+        assert re.findall(r"^\| `(\w+)` \|", sections[table], re.MULTILINE) == names
 
 
 def test_every_path_that_the_readme_names_exists() -> None:

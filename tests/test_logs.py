@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 import trustme
+from azure.core.exceptions import ClientAuthenticationError
+from azure.identity import ManagedIdentityCredential
 
+from pipeline import logs
 from pipeline.logs import Answer, Kind, LogAnalytics, Refusal, frame_of
+from pipeline.patience import BUDGET
 from pipeline.sandbox.faults import Fault
 from pipeline.sandbox.rows import Limits
 from pipeline.sandbox.tenant import Tenant, simulate
@@ -21,6 +25,8 @@ from pipeline.window import Window
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from azure.core.credentials import AccessTokenInfo
 
 WORKSPACE = "00000000-1111-2222-3333-444444444444"
 UNTIL = datetime(2026, 11, 8)
@@ -100,7 +106,7 @@ def test_a_partial_answer_for_another_reason_is_told_apart(ask: Callable[..., Re
         (Fault("answer_status", status=502), Kind.BUSY),
         (Fault("answer_status", status=503), Kind.BUSY),
         (Fault("answer_status", status=504), Kind.SLOW),
-        (Fault("answer_status", status=401), Kind.UNSIGNED),
+        (Fault("answer_status", status=401), Kind.STALE),
         (Fault("answer_status", status=403), Kind.FORBIDDEN),
         (Fault("cut_body"), Kind.BROKEN),
         (Fault("cut_body_unannounced"), Kind.BROKEN),
@@ -123,6 +129,42 @@ def test_an_empty_answer_is_an_answer_without_records(ask: Callable[..., Answer]
     assert ask(faults=[Fault(kind)]) == Answer(None)  # type: ignore[arg-type]  # one of the fault's literals
 
 
+@pytest.mark.parametrize("fault", [Fault("delay", seconds=2), Fault("stall_in_body", stalls=2)], ids=lambda f: f.kind)
+def test_silence_before_or_within_an_answer_is_slow(
+    ask: Callable[..., Refusal], monkeypatch: pytest.MonkeyPatch, fault: Fault
+) -> None:
+    monkeypatch.setattr(logs, "SILENCE_SECONDS", 0.5)
+    assert refusal(ask(faults=[fault])).kind is Kind.SLOW
+
+
+def test_two_silences_in_a_row_fit_into_five_minutes() -> None:
+    assert BUDGET < 2 * logs.SILENCE_SECONDS < 300
+
+
+def test_after_a_refused_token_the_next_question_brings_a_new_one(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve({WORKSPACE: tenant.tables}) as workspace:
+        for name, value in workspace.environment.items():
+            monkeypatch.setenv(name, value)
+        with LogAnalytics(source([WORKSPACE], workspace.url, "public")) as service:
+            assert isinstance(service.ask(WORKSPACE, "AuditLogs", ARRIVAL, WEEK), Answer)
+            workspace.token = "another"  # noqa: S105 opens nothing but this server
+            assert refusal(service.ask(WORKSPACE, "AuditLogs", ARRIVAL, WEEK)).kind is Kind.STALE
+            assert isinstance(service.ask(WORKSPACE, "AuditLogs", ARRIVAL, WEEK), Answer)
+
+
+def test_an_answer_tells_the_clock_of_the_service(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve({WORKSPACE: tenant.tables}) as workspace:
+        workspace.clock = lambda: UNTIL
+        for name, value in workspace.environment.items():
+            monkeypatch.setenv(name, value)
+        with LogAnalytics(source([WORKSPACE], workspace.url, "public")) as service:
+            reply = service.ask(WORKSPACE, "AuditLogs", ARRIVAL, WEEK)
+    assert isinstance(reply, Answer)
+    assert reply.at == UNTIL
+
+
 def test_an_unknown_workspace_is_told_apart(ask: Callable[..., Refusal]) -> None:
     other = "99999999-1111-2222-3333-444444444444"
     assert refusal(ask(workspace_id=other)).kind is Kind.NO_WORKSPACE
@@ -132,6 +174,23 @@ def test_no_credential_is_told_with_a_remedy(ask: Callable[..., Refusal]) -> Non
     reply = refusal(ask(environment={"IDENTITY_HEADER": "wrong"}))
     assert reply.kind is Kind.UNSIGNED
     assert "az login" in reply.reason
+
+
+def test_a_sign_in_service_whose_name_is_unknown_is_unreachable_and_no_missing_credential(
+    ask: Callable[..., Refusal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unresolved(ManagedIdentityCredential):
+        def get_token_info(self, *_: object, **__: object) -> AccessTokenInfo:
+            raise ClientAuthenticationError(
+                "DefaultAzureCredential failed to retrieve a token from the included credentials.\nAttempted "
+                "credentials:\n\tEnvironmentCredential: Authentication failed: HTTPSConnection(host='login.example', "
+                "port=443): Failed to resolve 'login.example' ([Errno -2] Name or service not known)\nTo mitigate"
+            )
+
+    monkeypatch.setattr(logs, "DefaultAzureCredential", Unresolved)
+    reply = refusal(ask())
+    assert reply.kind is Kind.UNREACHABLE
+    assert "Failed to resolve 'login.example'" in reply.reason
 
 
 def test_a_service_that_is_not_there_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:

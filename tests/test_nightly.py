@@ -17,7 +17,7 @@ import pytest
 import trustme
 from program import last_line, signin_triage
 
-from pipeline.pages import SIGN_IN_TABLES, TABLES
+from pipeline.pages import ENTRA_TABLES, SIGN_IN_TABLES
 from pipeline.sandbox.faults import always, on_table, status
 from pipeline.sandbox.tenant import Tenant, simulate
 from pipeline.sandbox.workspace import Workspace, serve
@@ -74,7 +74,7 @@ def test_a_night_lands_every_record_and_reports_every_failure_once(
     told = nightly(workspace, tmp_path, "--format", "json")
     assert told.returncode == 0, told.stderr
     with duckdb.connect(str(tmp_path / "s.duckdb"), read_only=True) as con:
-        for table in TABLES:
+        for table in ENTRA_TABLES:
             landed = sorted(identity for (identity,) in con.execute(f"SELECT Id FROM {table}").fetchall())
             assert landed == sorted(happened(tenant.tables[table])["Id"]), table
     source = pl.concat([happened(tenant.tables[table]).select("Id", "AppId", "ResultType") for table in SIGN_IN_TABLES])

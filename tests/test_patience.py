@@ -84,6 +84,17 @@ def test_a_refusal_does_not_fill_the_budget_again(clock: Clock) -> None:
     assert not patience.wait_again(5, None, contact=True)
 
 
+def test_patience_is_worn_after_half_of_the_budget_without_an_answer_and_spent_after_all_of_it(clock: Clock) -> None:
+    patience = Patience()
+    told = []
+    for _ in range(3):
+        told.append((patience.worn(), patience.spent()))
+        clock.now += BUDGET / 2 + 1
+    assert told == [(False, False), (True, False), (True, True)]
+    patience.answered()
+    assert not patience.worn()
+
+
 def test_a_retry_after_pauses_everybody_for_as_long_as_the_service_asked(clock: Clock) -> None:
     patience = Patience()
     assert patience.wait_again(1, 7.0, contact=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
+from pipeline import logs, store
 from pipeline import pull as pulling
-from pipeline import store
 from pipeline.errors import PermissionRefused, ServiceUnavailable, UsageError
 from pipeline.logs import LogAnalytics
-from pipeline.pages import TABLES
+from pipeline.pages import ENTRA_TABLES
 from pipeline.patience import Patience
 from pipeline.sandbox.faults import Fault, always, on_table, status
 from pipeline.sandbox.rows import Limits
@@ -103,16 +104,16 @@ def in_window(frame: pl.DataFrame, since: datetime = SINCE, until: datetime = UN
 def test_every_record_of_the_window_lands_once(night, tenant: Tenant) -> None:  # type: ignore[no-untyped-def]
     with night(tenant.tables) as run:
         run.pull()
-        for table in TABLES:
+        for table in ENTRA_TABLES:
             assert run.ids(table) == in_window(tenant.tables[table]), table
 
 
 def test_the_same_night_twice_changes_nothing(night, tenant: Tenant) -> None:  # type: ignore[no-untyped-def]
     with night(tenant.tables) as run:
         run.pull()
-        before = [run.rows(f"SELECT * FROM {table} ORDER BY Id") for table in TABLES]
+        before = [run.rows(f"SELECT * FROM {table} ORDER BY Id") for table in ENTRA_TABLES]
         assert run.pull().landed == 0
-        assert [run.rows(f"SELECT * FROM {table} ORDER BY Id") for table in TABLES] == before
+        assert [run.rows(f"SELECT * FROM {table} ORDER BY Id") for table in ENTRA_TABLES] == before
 
 
 def test_the_same_database_and_window_ask_the_same_queries(night, tenant: Tenant) -> None:  # type: ignore[no-untyped-def]
@@ -138,7 +139,7 @@ def test_the_next_night_fetches_what_is_new_and_two_hours_again(night, tenant: T
             for frame in tenant.tables.values()
         )
         assert fetched <= new
-        for table in TABLES:
+        for table in ENTRA_TABLES:
             assert run.ids(table) == in_window(tenant.arrived_by(UNTIL)[table])
 
 
@@ -235,9 +236,9 @@ def test_a_window_on_which_the_service_ran_out_of_time_is_asked_once_more_as_it_
 def test_windows_are_halved_until_answers_fit(night, tenant: Tenant) -> None:  # type: ignore[no-untyped-def]
     with night(tenant.tables, limits=Limits(rows=100)) as run:
         run.pull()
-        for table in TABLES:
+        for table in ENTRA_TABLES:
             assert run.ids(table) == in_window(tenant.tables[table]), table
-        assert run.rows("SELECT DISTINCT status FROM coverage") == [("complete",)]
+        assert run.rows("SELECT DISTINCT status FROM coverage WHERE status <> 'absent'") == [("complete",)]
 
 
 def test_an_answer_that_never_fits_is_incomplete_with_the_reason(night, tenant: Tenant) -> None:  # type: ignore[no-untyped-def]
@@ -330,6 +331,53 @@ def test_a_lasting_fault_ends_the_run_and_keeps_what_had_landed(night, tenant: T
         with pytest.raises(ServiceUnavailable, match="Gave up on AuditLogs"):
             run.pull()
         assert run.rows("SELECT count(*) > 0 FROM SigninLogs") == [(True,)]
+
+
+def test_a_token_that_expires_midway_is_replaced_and_loses_nothing(night, tenant: Tenant) -> None:  # type: ignore[no-untyped-def]
+    with night(two(tenant)) as run:
+
+        def expires(question: Question) -> Fault | None:
+            if question.number != 4:
+                return None
+            run.workspace.token = "another"  # noqa: S105 opens nothing but this server
+            return status(401)
+
+        run.workspace.schedule = expires
+        run.pull()
+        for table in two(tenant):
+            assert run.ids(table) == in_window(tenant.tables[table]), table
+
+
+def test_a_token_that_is_never_accepted_is_refused(night, tenant: Tenant) -> None:  # type: ignore[no-untyped-def]
+    with night(two(tenant), always(status(401))) as run, pytest.raises(PermissionRefused, match="did not accept"):
+        run.pull()
+
+
+def test_a_service_that_falls_silent_is_given_up_and_what_had_landed_is_kept(  # type: ignore[no-untyped-def]
+    night, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "SILENCE_SECONDS", 3.0)
+    silence = Fault("delay", seconds=60)
+    with night(two(tenant), lambda question: silence if question.number > 7 else None) as run:
+        began = time.monotonic()
+        with pytest.raises(ServiceUnavailable, match="no answer came in time"):
+            run.pull()
+        assert time.monotonic() - began < 15
+        assert run.rows("SELECT count(*) > 0 FROM AuditLogs") == [(True,)]
+
+
+@pytest.mark.parametrize("ahead", [5, -5])
+def test_a_clock_that_was_wrong_by_hours_costs_no_record(night, tenant: Tenant, ahead: int) -> None:  # type: ignore[no-untyped-def]
+    noon = UNTIL - timedelta(hours=12)
+    wrong = noon + timedelta(hours=ahead)
+    with night(tenant.arrived_by(noon)) as run:
+        run.workspace.clock = lambda: noon
+        run.pull(until=wrong, fixed=False)
+        run.workspace.clock = lambda: UNTIL
+        run.workspace.load(WORKSPACE, tenant.arrived_by(UNTIL))
+        run.pull(fixed=False)
+        for table in two(tenant):
+            assert run.ids(table) == in_window(tenant.arrived_by(UNTIL)[table]), table
 
 
 def test_a_partial_answer_that_stays_is_incomplete_and_never_whole(night, tenant: Tenant) -> None:  # type: ignore[no-untyped-def]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -443,6 +444,30 @@ def test_a_run_that_fails_leaves_the_old_report_byte_for_byte(
     with pytest.raises(error), report.staged(landed(*busy_night()), WINDOW, out):
         raise error
     assert contents(out) == before
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_after_a_run_that_was_killed_the_report_of_the_published_night_stands(
+    landed: Land, tmp_path: Path, published: bool
+) -> None:
+    out, left = tmp_path / "report", tmp_path / "left"
+    with report.staged(landed(), WINDOW, out):
+        pass
+    before = contents(out)
+    con = landed(*busy_night())
+    con.execute("BEGIN")
+    con.execute(
+        "INSERT INTO runs (run_id, started_at, status, since, until) VALUES ('killed', $1, 'complete', $1, $1)",
+        [MORNING],
+    )
+    with report.staged(con, WINDOW, out):
+        shutil.copytree(out, left)
+    if not published:
+        con.execute("DELETE FROM runs WHERE run_id = 'killed'")
+    with pytest.raises(RuntimeError), report.staged(con, WINDOW, left):
+        raise RuntimeError
+    con.execute("ROLLBACK")
+    assert contents(left) == (contents(out) if published else before)
 
 
 def test_one_file_that_cannot_be_replaced_leaves_all_the_others_as_they_were(landed: Land, tmp_path: Path) -> None:

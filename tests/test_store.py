@@ -220,6 +220,18 @@ def test_what_a_finished_run_left_unpublished_is_published_once(db: Path) -> Non
     assert published_notes(db) == ["first", "second"]
 
 
+def test_what_a_killed_run_had_concluded_is_taken_back_to_what_is_published(db: Path) -> None:
+    with store.working(db) as work:
+        work.con.execute("INSERT INTO last_judgement VALUES (['published'])")
+        store.publish(work, db)
+    with store.working(db) as work:
+        note(work, "landed")
+        work.con.execute("UPDATE last_judgement SET incident_ids = ['nobody has read it']")
+    with store.working(db) as work:
+        assert notes(work.con) == ["landed"]
+        assert work.con.execute("SELECT incident_ids FROM last_judgement").fetchall() == [(["published"],)]
+
+
 def test_a_second_run_is_told_which_process_holds_the_database(tmp_path: Path, db: Path) -> None:
     held = pytest.raises(StoreUnusable, match=rf"held by another run \(process {os.getpid()}\)")
     with store.working(db), held, store.working(db):

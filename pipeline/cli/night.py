@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipeline import console, output
-from pipeline.cli.options import DB, OUT, As, Cloud, Db, Endpoint, Lookback, Out, Quiet, Rules, Since, Until, Workspaces
+from pipeline.cli.options import (
+    DB,
+    OUT,
+    As,
+    Cloud,
+    Db,
+    Endpoint,
+    Keep,
+    Lookback,
+    Mode,
+    Notify,
+    Out,
+    Pseudonymise,
+    PseudonymKey,
+    Quiet,
+    Rules,
+    Since,
+    Until,
+    Workspaces,
+    pseudonyms,
+    publishing,
+)
 from pipeline.cli.program import command
+from pipeline.errors import is_interrupt
 from pipeline.output import Format
 
 if TYPE_CHECKING:
@@ -30,6 +52,11 @@ def nightly(
     until: Until = None,
     lookback: Lookback = None,
     rules: Rules = None,
+    keep: Keep = None,
+    mode: Mode = None,
+    pseudonymise: Pseudonymise = False,
+    pseudonym_key: PseudonymKey = None,
+    notify: Notify = None,
     form: As = Format.table,
     quiet: Quiet = False,
 ) -> int:
@@ -41,14 +68,26 @@ def nightly(
     Example:
     signin-triage nightly --workspace 11111111-2222-3333-4444-555555555555 --out report
     """
+    from pipeline import notify as webhook
     from pipeline import runs, settings
     from pipeline.rules import load
 
-    span = settings.span(since, until, lookback, runs.clock())
-    source = settings.source(workspace or (), endpoint, cloud)
-    analysis = runs.nightly(settings.database(db), source, span, out, load(rules or ()), console.watcher(quiet))
+    hook = settings.webhook(notify) if notify else None
+    try:
+        span = settings.span(since, until, lookback, runs.clock())
+        source = settings.source(workspace or (), endpoint, cloud)
+        how, names = publishing(keep, mode), pseudonyms(pseudonymise, pseudonym_key)
+        pack, watch = load(rules or ()), console.watcher(quiet)
+        analysis = runs.nightly(settings.database(db), source, span, out, pack, watch, how, names)
+    except Exception as error:
+        if hook and not is_interrupt(error):
+            notified(hook, webhook.failure(error), quiet)
+        raise
     name_rules_left_out(analysis, quiet)
-    return told(analysis.story, form, quiet)
+    code = told(analysis.story, form, quiet)
+    if hook:
+        notified(hook, analysis.story.summary.as_json(), quiet)
+    return code
 
 
 @command("pull")
@@ -60,6 +99,10 @@ def pull(
     since: Since = None,
     until: Until = None,
     lookback: Lookback = None,
+    keep: Keep = None,
+    mode: Mode = None,
+    pseudonymise: Pseudonymise = False,
+    pseudonym_key: PseudonymKey = None,
     form: As = Format.table,
     quiet: Quiet = False,
 ) -> int:
@@ -73,13 +116,18 @@ def pull(
 
     span = settings.span(since, until, lookback, runs.clock())
     source = settings.source(workspace or (), endpoint, cloud)
-    return told(runs.pull(settings.database(db), source, span, console.watcher(quiet)), form, quiet)
+    how, names = publishing(keep, mode), pseudonyms(pseudonymise, pseudonym_key)
+    return told(runs.pull(settings.database(db), source, span, console.watcher(quiet), how, names), form, quiet)
 
 
 @command("import")
 def import_(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Exported files, or folders of them.")],
     db: Db = DB,
+    keep: Keep = None,
+    mode: Mode = None,
+    pseudonymise: Pseudonymise = False,
+    pseudonym_key: PseudonymKey = None,
     form: As = Format.table,
     quiet: Quiet = False,
 ) -> int:
@@ -93,7 +141,8 @@ def import_(
     """
     from pipeline import runs, settings
 
-    counts = runs.import_files(settings.database(db), paths, console.ticker(quiet))
+    how, names = publishing(keep, mode), pseudonyms(pseudonymise, pseudonym_key)
+    counts = runs.import_files(settings.database(db), paths, console.ticker(quiet), how, names)
     total = runs.in_all(counts)
     if not quiet and form is Format.json:
         output.write_object(total)
@@ -111,6 +160,10 @@ def analyze(
     until: Until = None,
     lookback: Lookback = None,
     rules: Rules = None,
+    keep: Keep = None,
+    mode: Mode = None,
+    pseudonymise: Pseudonymise = False,
+    pseudonym_key: PseudonymKey = None,
     form: As = Format.table,
     quiet: Quiet = False,
 ) -> int:
@@ -124,7 +177,8 @@ def analyze(
     from pipeline.rules import load
 
     span = settings.span(since, until, lookback, runs.clock())
-    analysis = runs.analyze(settings.database(db), span, load(rules or ()))
+    how, names = publishing(keep, mode), pseudonyms(pseudonymise, pseudonym_key)
+    analysis = runs.analyze(settings.database(db), span, load(rules or ()), how, names)
     name_rules_left_out(analysis, quiet)
     return told(analysis.story, form, quiet)
 
@@ -136,6 +190,8 @@ def report(
     since: Since = None,
     until: Until = None,
     lookback: Lookback = None,
+    pseudonymise: Pseudonymise = False,
+    pseudonym_key: PseudonymKey = None,
     form: As = Format.table,
     quiet: Quiet = False,
 ) -> int:
@@ -149,7 +205,8 @@ def report(
 
     given = since or until or lookback
     span = settings.span(since, until, lookback, runs.clock()) if given else None
-    return told(runs.write_report(settings.database(db), span, out), form, quiet)
+    names = pseudonyms(pseudonymise, pseudonym_key)
+    return told(runs.write_report(settings.database(db), span, out, names), form, quiet)
 
 
 def told(story: Story, form: Format, quiet: bool) -> int:
@@ -157,6 +214,14 @@ def told(story: Story, form: Format, quiet: bool) -> int:
     if not quiet:
         output.write_story(story, form)
     return 0 if story.summary.complete else INCOMPLETE
+
+
+def notified(hook: str, message: dict[str, Any], quiet: bool) -> None:
+    """Post a message to the webhook; that it was not taken is a warning, and no more."""
+    from pipeline import notify as webhook
+
+    if refusal := webhook.post(hook, message):
+        console.say(refusal, quiet)
 
 
 def name_rules_left_out(analysis: Analysis, quiet: bool) -> None:

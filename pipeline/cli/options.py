@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.output import Format
+
+if TYPE_CHECKING:
+    from pipeline.pseudonyms import Pseudonyms
+    from pipeline.store import Publishing
 
 _PREFIX = "SIGNIN_TRIAGE_"
 
@@ -59,5 +64,60 @@ As = Annotated[Format, typer.Option("--format", envvar=f"{_PREFIX}FORMAT", help=
 Quiet = Annotated[
     bool, typer.Option("--quiet", envvar=f"{_PREFIX}QUIET", help="Nothing on stdout or stderr unless it fails.")
 ]
+Keep = Annotated[
+    int | None,
+    typer.Option(
+        "--keep",
+        metavar="N",
+        min=0,
+        max=999,
+        envvar=f"{_PREFIX}KEEP",
+        help="Keep the N files published before, FILE.1 the newest; without it, those that are there are left alone.",
+    ),
+]
+Mode = Annotated[
+    str | None,
+    typer.Option("--mode", metavar="MODE", envvar=f"{_PREFIX}MODE", help="Mode of the published file, such as 0640."),
+]
+Pseudonymise = Annotated[
+    bool,
+    typer.Option(
+        "--pseudonymise",
+        envvar=f"{_PREFIX}PSEUDONYMISE",
+        help="Replace names of people and devices, and addresses, by keyed pseudonyms.",
+    ),
+]
+PseudonymKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--pseudonym-key",
+        metavar="FILE",
+        readable=False,
+        help=f"File with the key of --pseudonymise; without it, {_PREFIX}PSEUDONYM_KEY is the key itself.",
+    ),
+]
+Notify = Annotated[
+    str | None,
+    typer.Option(
+        "--notify",
+        metavar="URL",
+        envvar=f"{_PREFIX}NOTIFY",
+        help="Webhook (Slack, Teams) to which the night's summary is posted as JSON.",
+    ),
+]
 DB = Path("signins.duckdb")
 OUT = Path("report")
+
+
+def publishing(keep: int | None, mode: str | None) -> Publishing:
+    """Return how the file is to be published."""
+    from pipeline import settings, store
+
+    return store.Publishing(keep, settings.file_mode(mode))
+
+
+def pseudonyms(pseudonymise: bool, key: Path | None) -> Pseudonyms | None:
+    """Return the pseudonyms that stand for names in this run, if they shall. Raises UsageError without a key."""
+    from pipeline.pseudonyms import VARIABLE, from_key
+
+    return from_key(key, os.environ.get(VARIABLE)) if pseudonymise else None
