@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pipeline import assets, blind_spots, rule_files, rules, store, timeline, verdicts
+from pipeline import assets, blind_spots, calibration, rule_files, rules, store, timeline, verdicts
 from pipeline.errors import UsageError
 from pipeline.ranking import UNEXPLAINED
 
@@ -83,7 +83,7 @@ def explain(con: duckdb.DuckDBPyConnection, incident: str) -> Explanation:
     devices = ask("devices")
     titles = {rule.cause: rule.title for rule in rules.load()} | _PLAIN
     return Explanation(
-        incident=_titled(about, titles),
+        incident=_titled(about, titles) | {"calibrated_on": calibration.told(con)},
         timeline=timeline.stretches(frame, counts, marks),
         shared=ask("shared"),
         controls=ask("controls"),

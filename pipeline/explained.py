@@ -9,7 +9,6 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from pipeline import timeline
-from pipeline.ranking import CALIBRATION
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -58,7 +57,7 @@ def _head(found: Explanation) -> list[str]:
             "devices", ", ".join(f"{_kind(row['kind'])} {row['failures']:,}" for row in found.devices) + " (failures)"
         ),
         *_field("cause", f"{about['title']} ({about['cause']})"),
-        *_field("confidence", f"{about['confidence']:.2f}{mechanism}; {CALIBRATION}"),
+        *_field("confidence", f"{about['confidence']:.2f}{mechanism}; {about['calibrated_on']}"),
         *_field("change", _blamed(found.change)),
         *_field("verdict", _verdict(about)),
     ]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from pipeline import assets, incidents, ranking, rules, views
+from pipeline import assets, calibration, incidents, ranking, rules, views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,8 +23,13 @@ if TYPE_CHECKING:
 
 _QUIET = timedelta(hours=24)
 _RULE_SECONDS = 60
+_YOUNG = timedelta(days=2)  # younger, an incident may still turn out to be another
+_TELL_OF_HOLES = """
+    UPDATE judged_causes SET evidence_against = concat_ws(' ', nullif(evidence_against, ''), $told)
+    WHERE incident_id = $incident AND cause <> 'unexplained'
+"""
 # Views that are stored and read the incidents, in the order they build on each other.
-_EVIDENCE_VIEWS = (
+EVIDENCE_VIEWS = (
     "incident_values",
     "incident_facts",
     "incident_scope_periods",
@@ -59,6 +64,8 @@ def judge(
     with _transaction(con):
         _enter(con, found)
     heard, left_out = _hear(con, pack, {**(values or {}), "since": since, "until": until})
+    learned = calibration.learned(con)
+    unseen = {row[0]: (row[1], row[2]) for row in con.execute(_sql("unseen_shares")).fetchall()}
     counted = {row[0]: row[1:] for row in con.execute(_sql("counted_incidents")).fetchall()}
     known = con.execute("SELECT incident_ids FROM last_judgement").fetchall()
     statuses: Counter[str] = Counter()
@@ -68,8 +75,11 @@ def judge(
         for incident in found:
             status = _status(incident, known[0][0] if known else None, until)
             statuses[status] += 1
-            ranked = ranking.ranked(heard.get(incident.incident_id, []))
-            _write(con, incident, status, counted[incident.incident_id], ranked)
+            unseen_share, tables = unseen.get(incident.incident_id, (0.0, ""))
+            ranked = ranking.ranked(heard.get(incident.incident_id, []), learned, unseen_share)
+            _write(con, incident, status, counted[incident.incident_id], ranked, until)
+            if tables:
+                con.execute(_TELL_OF_HOLES, {"incident": incident.incident_id, "told": _holes(unseen_share, tables)})
         con.execute("DELETE FROM last_judgement")
         con.execute("INSERT INTO last_judgement VALUES (?)", [[incident.incident_id for incident in found]])
     return Judgement(dict(statuses), left_out)
@@ -78,7 +88,7 @@ def judge(
 def refresh(con: duckdb.DuckDBPyConnection) -> None:
     """Fill the stored evidence views from the incidents that are stored now."""
     files = {views.name_of(file): file for file in assets.sql_files(assets.VIEWS)}
-    for name in _EVIDENCE_VIEWS:
+    for name in EVIDENCE_VIEWS:
         con.execute(f"DELETE FROM {name}")  # noqa: S608 - one of the names above
         con.execute(f"INSERT INTO {name} {assets.text(files[name])}")
 
@@ -162,15 +172,17 @@ def _write(
     status: str,
     counted: Sequence[Any],
     ranked: Sequence[ranking.Hypothesis],
+    until: datetime,
 ) -> None:
     sign_ins, devices, users, apps, onset, scope_name = counted
     first = ranked[0]
     scope = f"{incident.scope_kind}={incident.scope_value}"
     called = f"{scope} ({scope_name})" if scope_name else scope
     summary = (
-        f"{incident.failures} device signatures of {called} were refused since {onset} "
+        f"{incident.failures} device signatures of {called} were refused since {onset:%Y-%m-%dT%H:%MZ} "
         f"({_many(devices, 'device')}, {_many(users, 'user')}, {_many(apps, 'application')}); "
-        f"likely cause: {first.title} ({first.cause}), confidence {first.confidence:.2f}."
+        f"likely cause: {first.title} ({first.cause}), confidence {first.confidence:.2f}"
+        f"{'; younger than two days, so the verdict may still move' if onset > until - _YOUNG else ''}."
     )
     judged = {
         "status": status,
@@ -219,6 +231,10 @@ def _insert(con: duckdb.DuckDBPyConnection, incident: incidents.Incident, judged
     names = ", ".join(row)
     marks = ", ".join("?" * len(row))
     con.execute(f"INSERT INTO found_incidents ({names}) VALUES ({marks})", list(row.values()))  # noqa: S608 - our own column names
+
+
+def _holes(unseen_share: float, tables: str) -> str:
+    return f"{unseen_share:.0%} of the hours around it could not be read ({tables}), so it is believed that much less."
 
 
 def _many(count: int, noun: str) -> str:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 # two of them in a row must fit into five minutes without an answer.
 SERVER_SECONDS = 120
 SILENCE_SECONDS = SERVER_SECONDS + 10.0  # after which a connection on which nothing comes is given up
-BLOCK_BYTES = 1 << 20  # read from the connection at once; the client's own 4 kB cost a second per 100 MB
+BLOCK_BYTES = 1 << 20  # read from the connection at once, where the client itself would take 4 kB
 ROW_LIMIT = 500_000  # rows of one answer, azure-monitor-docs service limits
 # TimeGenerated lies at most two days before arrival and one after it, else the service replaces it.
 TIME_GENERATED_GUARD = timedelta(days=3)

@@ -21,6 +21,7 @@ _ADDRESS = re.compile(
     r"(?![\w:]|\.[0-9])"
 )
 _SHORTEST = 4  # letters of a name that is looked for
+_OURS = ("user", "person", "device", "address")  # words that pseudonyms begin with
 _SIGN = re.compile(r"[\d\W_]")
 
 
@@ -48,9 +49,10 @@ def searched(text: str, search: Search, plain: bool) -> str:
 
 def replaced(text: str, known: Mapping[str, str]) -> str:
     """Return text with pseudonyms in the place of the known names that it mentions, the longest first."""
-    for name in sorted(known, key=len, reverse=True):
-        text = re.sub(rf"(?i)(?<!\w){re.escape(name)}(?!\w)", lambda _, name=name: known[name], text)
-    return text
+    if not known:
+        return text
+    any_name = "|".join(re.escape(name) for name in sorted(known, key=len, reverse=True))
+    return re.sub(rf"(?i)(?<!\w)(?:{any_name})(?!\w)", lambda found: known.get(found[0].lower(), found[0]), text)
 
 
 def telling(known: Mapping[str, str]) -> dict[str, str]:
@@ -62,7 +64,7 @@ def mentioned(texts: Iterable[str], known: Mapping[str, str]) -> dict[str, dict[
     """Return for each text that mentions known names, as far as letters tell, which these are."""
     import polars as pl
 
-    looked_for = [name for name in known if len(name) >= _SHORTEST]
+    looked_for = [name for name in known if len(name) >= _SHORTEST and name not in _OURS]
     unique = list(dict.fromkeys(texts))
     if not looked_for or not unique:
         return {}

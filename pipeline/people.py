@@ -52,7 +52,7 @@ _LITERAL = re.compile(r"(?i)true|false|-?[0-9]+([.][0-9]+)?|[0-9]{4}-[0-9]{2}-[0
 _KEYS = (
     ("address", re.compile(r"(ipaddress(es)?|clientip|callerip)$")),
     ("device", re.compile(r"(device(display)?name|hostname|computername)$")),
-    ("user", re.compile(r"(upns?|principalnames?|mails?|mailaddress|proxyaddresses|signinnames?|nickname|accountname)$")),
+    ("user", re.compile(r"(upns?|principalnames?|mails?|(mail|proxy)address(es)?|(signin|nick|account)names?)$")),
     ("person", re.compile(r"(userdisplayname|givenname|surname|phonenumber|mobile|telephonenumber)$")),
 )  # fmt: skip
 _NAME = re.compile(r"(target)?(display)?names?")

@@ -10,17 +10,20 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.fitting import UNEXPLAINED as UNEXPLAINED
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline import rules
+    from pipeline.calibration import Calibration
 
-CALIBRATION = "set by hand and checked on simulated tenants only, not calibrated yet"
-UNEXPLAINED = "unexplained"
 # Below this no single cause carries the incident, and naming the best of many would be a guess.
 _FLOOR = 0.3
-# What stays for causes that no rule knows: weights that were set by hand allow no certainty.
+# What stays for causes that no rule knows and no simulated tenant holds.
 _DOUBT = 0.03
+# An incident of whose hours nothing at all could be read would keep half of its confidence.
+_BLINDNESS = 0.5
 _MOST_HYPOTHESES = 5
 _NEXT_STEP = (
     "Read the evidence for and against each cause, look at one failing device's own sign-in log, and confirm the cause "
@@ -44,17 +47,26 @@ class Hypothesis:
     next_step: str
 
 
-def ranked(said: Sequence[tuple[rules.Rule, rules.Evidence]]) -> list[Hypothesis]:
-    """Return the hypotheses, the likeliest first; of several rules for one cause the strongest speaks for it."""
+def ranked(
+    said: Sequence[tuple[rules.Rule, rules.Evidence]], calibration: Calibration, unseen_share: float = 0.0
+) -> list[Hypothesis]:
+    """Return the hypotheses, the likeliest first; of several rules for one cause the strongest speaks for it.
+
+    ``unseen_share`` (0 to 1) of the hours around the incident could not be read: each cause is believed that much less.
+    """
     best: dict[str, tuple[rules.Rule, rules.Evidence]] = {}
     for rule, evidence in sorted(said, key=lambda one: (-one[1].log_odds, one[0].id)):
         best.setdefault(rule.cause, (rule, evidence))
     best.pop(UNEXPLAINED, None)
-    odds = {cause: math.exp(max(-30.0, min(30.0, evidence.log_odds))) for cause, (_, evidence) in best.items()}
+    odds = {
+        cause: math.exp(max(-30.0, min(30.0, calibration.log_odds(cause, evidence.log_odds))))
+        for cause, (_, evidence) in best.items()
+    }
     whole = 1.0 + math.fsum(odds.values())
     # Where even the best is thin, half of every share goes to the honest answer, which then stands first.
     thin = max(odds.values(), default=0.0) / whole < _FLOOR
-    share = {cause: value / whole * ((1 - _DOUBT) / (2 if thin else 1)) for cause, value in odds.items()}
+    trust = (1 - _DOUBT) * (1 - _BLINDNESS * unseen_share) / (2 if thin else 1)
+    share = {cause: value / whole * trust for cause, value in odds.items()}
     named = [
         Hypothesis(
             cause=cause,

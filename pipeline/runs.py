@@ -261,7 +261,7 @@ def _pull(
 
 
 def _analyze(con: duckdb.DuckDBPyConnection, span: Span, rules: Sequence[Rule], begun: datetime) -> Analysis:
-    views.build(con, span.window.end)
+    views.build(con, span.window.end, unfilled=judge.EVIDENCE_VIEWS)
     judgement = judge.judge(con, rules, span.window.start, span.window.end)
     return Analysis(_entered(con, span, begun), dict(judgement.not_evaluable))
 

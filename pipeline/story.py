@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline import assets
-from pipeline.ranking import CALIBRATION
+from pipeline.calibration import told
 from pipeline.store import run
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ def tell(con: duckdb.DuckDBPyConnection, window: Window, run_id: str) -> Story:
     )
     lines += _unseen_lines(unseen, several=asked > 1)
     if incidents:
-        lines.append(f"Causes are hypotheses; their confidence is {CALIBRATION} (causes.csv says why).")
+        lines.append(f"Causes are hypotheses; their confidence is {told(con)} (causes.csv says why).")
+        lines.append("Every night judges again: a verdict younger than two days may still move.")
     if verdicts:
         lines.append(f"Verdicts: {verdicts:,} given; the first-ranked cause was confirmed in {confirmed:,} of them.")
     summary = Summary(

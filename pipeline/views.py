@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pipeline import assets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
     import duckdb
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 BEYOND = datetime(9999, 12, 31)
 
 
-def build(con: duckdb.DuckDBPyConnection, until: datetime = BEYOND) -> None:
+def build(con: duckdb.DuckDBPyConnection, until: datetime = BEYOND, *, unfilled: Collection[str] = ()) -> None:
     """Make every view anew, and refill those that are stored; call it whenever records have landed.
 
-    ``until`` (UTC) is what "now" means for what is derived: nothing after it is taken into account.
+    ``until`` (UTC) is what "now" means for what is derived: nothing after it is taken into account. Stored views that
+    are ``unfilled`` stay empty, for a caller that is about to fill them.
     """
     con.execute("BEGIN")
     con.execute("UPDATE horizon SET until = ?", [until])
@@ -37,7 +38,8 @@ def build(con: duckdb.DuckDBPyConnection, until: datetime = BEYOND) -> None:
         if _kind(select) == "TABLE" and name in tables:
             con.execute(f"DELETE FROM {name}")  # nothing that is derived may feed on what it was before
     for name, select in files.items():
-        con.execute(f"CREATE OR REPLACE {_kind(select)} {name} AS {select}")  # our own file's name, no one else's text
+        rows = f"SELECT * FROM ({select}) LIMIT 0" if name in unfilled else select
+        con.execute(f"CREATE OR REPLACE {_kind(select)} {name} AS {rows}")  # our own file's name, no one else's text
     _comment(con, [comment for name, select in files.items() for comment in _header(name, select, files)])
     con.execute("COMMIT")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from stories import NEXT_EVENING, SINCE, app_credential_change
 
-from pipeline import answers, land, questions, rules, runs, store
+from pipeline import answers, kql, land, questions, rules, runs, store
 from pipeline.settings import Span
 from pipeline.window import Window
 
@@ -50,6 +50,6 @@ def test_there_are_a_dozen_questions_in_sql_and_three_in_kql() -> None:
 def test_a_question_of_the_document_has_an_answer(db: Path, title: str) -> None:
     language, text = QUESTIONS[title]
     with questions.opened(db) as con:
-        sql, values = questions.translated(con, text) if language == "kql" else (text, {})
+        sql, values = kql.translated(con, text) if language == "kql" else (text, {})
         lines = "".join(answers.as_csv(questions.ask(con, sql, values))).splitlines()
     assert len(lines) > 1

@@ -17,7 +17,7 @@ import pytest
 from program import last_line, signin_triage
 from records import failure, page, sign_in
 
-from pipeline import answers, land, questions, store, views
+from pipeline import answers, kql, land, questions, store, views
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ def said(con: duckdb.DuckDBPyConnection, sql: str, form: Callable[[Answer], Iter
     return "".join(form(questions.ask(con, sql)))
 
 
-def kql(con: duckdb.DuckDBPyConnection, text: str) -> list[str]:
-    return "".join(answers.as_csv(questions.ask(con, *questions.translated(con, text)))).splitlines()
+def kql_said(con: duckdb.DuckDBPyConnection, text: str) -> list[str]:
+    return "".join(answers.as_csv(questions.ask(con, *kql.translated(con, text)))).splitlines()
 
 
 def never(error: BaseException) -> None:
@@ -239,12 +239,14 @@ def test_a_huge_answer_is_passed_on_as_it_comes(con: duckdb.DuckDBPyConnection) 
 
 
 def test_kql_asks_views_and_landed_tables(con: duckdb.DuckDBPyConnection) -> None:
-    assert kql(con, "failures | summarize n = count() by result_code") == ["result_code,n", "50099,2"]
-    assert kql(con, "SigninLogs | where DeviceDetail has 'd-1' | project id = tostring(DeviceDetail.deviceId)") == [
+    assert kql_said(con, "failures | summarize n = count() by result_code") == ["result_code,n", "50099,2"]
+    assert kql_said(
+        con, "SigninLogs | where DeviceDetail has 'd-1' | project id = tostring(DeviceDetail.deviceId)"
+    ) == [
         "id",
         "d-1",
     ]
-    assert kql(con, "failures | where seen_at > ago(36500d) and seen_at < now() | count")[0] == "Count"
+    assert kql_said(con, "failures | where seen_at > ago(36500d) and seen_at < now() | count")[0] == "Count"
 
 
 @pytest.mark.parametrize(
@@ -269,7 +271,7 @@ def test_kql_asks_views_and_landed_tables(con: duckdb.DuckDBPyConnection) -> Non
 )
 def test_kql_that_cannot_be_answered_is_refused_by_name(con: duckdb.DuckDBPyConnection, text: str, name: str) -> None:
     with pytest.raises(UsageError, match=name.replace("(", r"\(").replace(")", r"\)")):
-        kql(con, text)
+        kql_said(con, text)
 
 
 def test_a_question_that_wants_too_much_memory_is_told_so() -> None:

@@ -71,8 +71,13 @@ def _answered(con: duckdb.DuckDBPyConnection, question: str, in_kql: bool, form:
     """Ask, and write the answer in parts; nothing is begun before the first part is asked for."""
     from pipeline import answers, questions
 
-    sql, values = questions.translated(con, question) if in_kql else (question, {})
-    answer = questions.ask(con, sql, values)
+    if in_kql:  # which takes a third of a second to load
+        from pipeline import kql
+
+        question, values = kql.translated(con, question)
+    else:
+        values = {}
+    answer = questions.ask(con, question, values)
     writers = {Format.table: answers.as_table, Format.csv: answers.as_csv, Format.json: answers.as_json}
     yield from writers[form](answer)
 

@@ -23,7 +23,7 @@ SELECT
     t.devices,
     t.users,
     t.apps,
-    f.onset,
+    f.first_seen_at AS onset,
     CASE f.scope_kind WHEN 'device' THEN d.device WHEN 'app' THEN p.app END AS scope_name
 FROM incident_facts AS f
 INNER JOIN scope_attempts AS a ON f.incident_id = a.incident_id

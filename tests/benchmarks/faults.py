@@ -96,6 +96,8 @@ def one(seed: int, folder: Path, scene: Scene, begun: Path, undisturbed: Undistu
         shutil.copytree(begun / BEGUN, folder, dirs_exist_ok=True)
     before = scene.published()
     codes = KINDS[kind](rng, scene)
+    # A night that was killed after its renaming is published: run again, its incidents are no longer new.
+    twice = night and scene.published().get(scene.db.name) != before.get(scene.db.name)
     touched = not scene.readable() or (codes[-1] in _LEFT_AS_IT_WAS and scene.published() != before)
     scene.workspace.schedule = lambda _: None
     unfinished = all(scene.nightly() if night else scene.pull(undisturbed=True) for _ in range(3))
@@ -106,7 +108,11 @@ def one(seed: int, folder: Path, scene: Scene, begun: Path, undisturbed: Undistu
         expected = scene.expected_keys()
         lost = sum(len(keys - set(found.keys[table])) for table, keys in expected.items())
         doubled = sum(len(keys) - len(set(keys)) for keys in found.keys.values())
-        differs = (found, reports) != undisturbed[night, after]
+        expected_found, expected_reports = undisturbed[night, after]
+        if twice:
+            found, expected_found = found.without_status(), expected_found.without_status()
+            reports, expected_reports = reports | {"incidents": b""}, expected_reports | {"incidents": b""}
+        differs = (found, reports) != (expected_found, expected_reports)
     if scene.mounted:
         unmount(folder)
         scene.mounted = False

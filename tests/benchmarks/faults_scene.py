@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,7 +70,11 @@ class Found:
     rows: Mapping[str, list[tuple[object, ...]]]
     keys: Mapping[str, list[tuple[object, ...]]]
     hours: list[tuple[object, ...]]
-    incidents: list[tuple[object, ...]] = field(default_factory=list)
+    incidents: list[tuple[object, ...]]
+
+    def without_status(self) -> Found:
+        """Return the same with incidents that do not tell whether they are new."""
+        return replace(self, incidents=[(identity, *rest) for identity, _, *rest in self.incidents])
 
 
 @dataclass

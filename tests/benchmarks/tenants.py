@@ -96,7 +96,7 @@ def land_arrived(
 
 def analyze(con: duckdb.DuckDBPyConnection, since: datetime, until: datetime) -> list[Report]:
     """Analyze what has landed as a nightly run does, and return its answer."""
-    views.build(con, until)
+    views.build(con, until, unfilled=judge.EVIDENCE_VIEWS)
     judge.judge(con, rules.load(), since, until)
     return _answer(con)
 
