@@ -24,6 +24,7 @@ _STORED = {
     "inferred_devices": set(pages.SIGN_IN_TABLES),
     "failed_sign_ins": set(pages.SIGN_IN_TABLES),
     "audited_changes": {"AuditLogs", "IntuneAuditLogs"},
+    "policy_apps": {"AuditLogs", *pages.SIGN_IN_TABLES},
     "policy_scopes": {"AuditLogs", *pages.SIGN_IN_TABLES},
 }
 _OWN_TABLES = ("asked", "incident_failures", "found_incidents", "judged_causes", "import_rejects")

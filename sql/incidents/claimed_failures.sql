@@ -1,6 +1,7 @@
 -- Each explained failure with the incident it belongs to: the covering stretch with the highest chance of failure, of
 -- equals the smaller. A failure whose device was only inferred follows the incident of a device that its user's failures
--- of those days do name. Stretches of one scope within three days are one incident; fewer than five failures are none.
+-- of those days do name. Stretches of one scope are one incident unless it was well for four days between them;
+-- fewer than five failures are none.
 WITH sized AS (
     SELECT number, count(*) AS failures FROM scan_covers GROUP BY number
 ),
@@ -35,17 +36,28 @@ settled AS (
     FROM owned AS o
     LEFT JOIN nearest AS n ON o.failure = n.failure
 ),
+-- A scope that did not succeed in between has not recovered, however long nothing was seen of it.
+followed AS (
+    SELECT
+        o.kind, o."value", o.failure, f.slot,
+        lag(f.slot) OVER (PARTITION BY o.kind, o."value" ORDER BY o.failure) AS slot_before
+    FROM settled AS o
+    INNER JOIN scan_failures AS f ON o.failure = f.failure
+),
+recovered AS (
+    SELECT DISTINCT g.kind, g."value", g.failure
+    FROM followed AS g
+    INNER JOIN scan_successes AS s
+        ON g.kind = s.kind AND g."value" = s."value" AND s.slot > g.slot_before AND s.slot < g.slot
+    WHERE g.slot - g.slot_before > 4 * 96
+),
 spaced AS (
     SELECT
         o.kind, o."value", f.failure, f.workspace_id, f.source_table, f.sign_in_id, f.seen_at, f.arrived_at,
-        CASE
-            WHEN date_diff('second', date_trunc('second', lag(f.seen_at) OVER scope), date_trunc('second', f.seen_at))
-                <= 3 * 86400 THEN 0
-            ELSE 1
-        END AS starts
+        CASE WHEN r.failure IS NOT NULL THEN 1 ELSE 0 END AS starts
     FROM settled AS o
     INNER JOIN scan_failures AS f ON o.failure = f.failure
-    WINDOW scope AS (PARTITION BY o.kind, o."value" ORDER BY f.failure)
+    LEFT JOIN recovered AS r ON o.kind = r.kind AND o."value" = r."value" AND o.failure = r.failure
 ),
 numbered AS (
     SELECT *, sum(starts) OVER (

@@ -11,7 +11,7 @@ WITH preference AS (
     UNION ALL SELECT 'client', 6e0
     UNION ALL SELECT 'network', 7e0
     UNION ALL SELECT 'region', 8e0
-    UNION ALL SELECT 'mode', 5e0
+    UNION ALL SELECT 'mode', 9e0
     UNION ALL SELECT 'platform', 9e0
     UNION ALL SELECT 'os', 9e0
 ),

@@ -13,8 +13,8 @@
 -- remediation: Hold the roll-out of this build, put one device back to the build before and see whether it signs in again; report the build to its maker.
 SELECT
     f.incident_id,
-    $base + $build * f.client_share
-        * coalesce(greatest(0e0, (f.client_share - k.usual_client_share) / nullif(1e0 - k.usual_client_share, 0e0)), 0e0)
+    $base + $build * f.build_share
+        * coalesce(greatest(0e0, (f.build_share - k.usual_build_share) / nullif(1e0 - k.usual_build_share, 0e0)), 0e0)
         + $others_well * (1e0 - least(1e0, 3e0 * coalesce(k.other_builds_rate, 3e-1)))
         + $devices * least(1e0, f.devices / 4e0) + $apps * least(1e0, f.apps / 4e0)
         + $switched * coalesce(h.switched_devices / nullif(h.build_devices, 0), 0e0)
@@ -26,7 +26,7 @@ SELECT
     CAST(NULL AS VARCHAR) AS change_id,
     CAST(NULL AS VARCHAR) AS change_workspace_id,
     concat(
-        f.client_failures, ' of ', f.failures, ' failures come from the build ', f.top_client, ', on ', f.devices,
+        f.build_failures, ' of ', f.failures, ' failures come from the build ', f.top_build, ', on ', f.devices,
         ' devices and ', f.apps, ' applications; ', h.switched_devices, ' of its ', h.build_devices,
         ' devices here succeeded with another build',
         CASE WHEN date_diff('second', date_trunc('second', h.build_first_seen_at), date_trunc('second', f.first_seen_at)) < 3600 * $fresh
@@ -43,4 +43,4 @@ SELECT
 FROM incident_facts AS f
 INNER JOIN incident_controls AS k ON f.incident_id = k.incident_id
 INNER JOIN incident_histories AS h ON f.incident_id = h.incident_id
-WHERE f.client_share >= 6e-1
+WHERE f.build_share >= 6e-1

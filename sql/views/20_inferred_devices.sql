@@ -1,10 +1,13 @@
--- The device of a failed sign-in that names none: the one that its user's successes look most like.
+-- The device of a failed sign-in that names none: one that its user has on that platform.
 -- stored: yes
 -- columns: sign_ins
--- By user and platform alone, 91 to 99 of 100 failures that do name a device come out right; a shared address and a
--- shared client say which of several devices of one platform it was. Ties go to the device used more, then to the id.
+-- First the device that this user's refused sign-ins of those days do name, then one that anybody's name, then the one
+-- that the user's successes with a like client and address name. By user and platform alone, 91 to 99 of 100 failures
+-- that do name a device come out right. Ties go to the device used more, then to the id.
 WITH unnamed AS (
-    SELECT workspace_id, source_table, sign_in_id, user_id, platform, client, ip
+    SELECT
+        workspace_id, source_table, sign_in_id, user_id, platform, client, ip,
+        date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', seen_at)) // 86400 AS "day"
     FROM sign_ins
     WHERE result_code = '50099' AND device_id IS NULL AND user_id IS NOT NULL AND platform IS NOT NULL
         AND seen_at < (SELECT until FROM horizon)
@@ -16,11 +19,33 @@ known AS (
         AND seen_at < (SELECT until FROM horizon)
     GROUP BY user_id, platform, client, ip, device_id
 ),
+refused AS (
+    SELECT
+        device_id, user_id, count(*) AS times,
+        date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', seen_at)) // 86400 AS "day"
+    FROM sign_ins
+    WHERE result_code = '50099' AND device_id IS NOT NULL AND seen_at < (SELECT until FROM horizon)
+    GROUP BY device_id, user_id, date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', seen_at)) // 86400
+),
+failing AS (
+    SELECT
+        u.user_id, u.platform, u."day", k.device_id,
+        coalesce(sum(r.times) FILTER (WHERE r.user_id = u.user_id), 0) AS refused_to_user,
+        sum(r.times) AS refused_to_any
+    FROM (SELECT DISTINCT user_id, platform, "day" FROM unnamed) AS u
+    INNER JOIN (SELECT DISTINCT user_id, platform, device_id FROM known) AS k
+        ON u.user_id = k.user_id AND u.platform = k.platform
+    INNER JOIN refused AS r ON k.device_id = r.device_id AND r."day" >= u."day" - 2 AND r."day" <= u."day" + 2
+    GROUP BY u.user_id, u.platform, u."day", k.device_id
+),
 likeness AS (
     SELECT
         unnamed.workspace_id,
         unnamed.source_table,
         unnamed.sign_in_id,
+        unnamed.user_id,
+        unnamed.platform,
+        unnamed."day",
         known.device_id,
         max(known.device) AS device,
         coalesce(sum(known.times) FILTER (WHERE known.ip = unnamed.ip AND known.client = unnamed.client), 0) AS same_both,
@@ -28,11 +53,17 @@ likeness AS (
         sum(known.times) AS times
     FROM unnamed
     INNER JOIN known ON unnamed.user_id = known.user_id AND unnamed.platform = known.platform
-    GROUP BY unnamed.workspace_id, unnamed.source_table, unnamed.sign_in_id, known.device_id
+    GROUP BY
+        unnamed.workspace_id, unnamed.source_table, unnamed.sign_in_id, unnamed.user_id, unnamed.platform, unnamed."day",
+        known.device_id
 )
-SELECT workspace_id, source_table, sign_in_id, device_id, device
-FROM likeness
+SELECT l.workspace_id, l.source_table, l.sign_in_id, l.device_id, l.device
+FROM likeness AS l
+LEFT JOIN failing AS f
+    ON l.user_id = f.user_id AND l.platform = f.platform AND l."day" = f."day" AND l.device_id = f.device_id
 QUALIFY row_number() OVER (
-    PARTITION BY workspace_id, source_table, sign_in_id
-    ORDER BY same_both DESC, same_client DESC, times DESC, device_id
+    PARTITION BY l.workspace_id, l.source_table, l.sign_in_id
+    ORDER BY
+        coalesce(f.refused_to_user, 0) DESC, coalesce(f.refused_to_any, 0) DESC, l.same_both DESC, l.same_client DESC,
+        l.times DESC, l.device_id
 ) = 1

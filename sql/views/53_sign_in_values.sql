@@ -82,6 +82,7 @@ read_off AS (
         s.result_code
     FROM known_sign_ins AS s
     INNER JOIN policy_scopes AS p ON s.user_id = p.user_id AND s.platform = p.platform
+    INNER JOIN policy_apps AS a ON p.policy_id = a.policy_id AND s.app_id = a.app_id
 )
 SELECT kind, "value", workspace_id, source_table, sign_in_id, seen_at, user_id, app_id, client, ip, result_code
 FROM read_off

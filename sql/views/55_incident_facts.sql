@@ -29,9 +29,9 @@
 -- app_share: its share
 -- top_user: the commonest user
 -- user_share: the share
--- top_client: the commonest client
--- client_failures: failures that bear it
--- client_share: its share
+-- top_build: the library, broker, browser or system build that the incident is about, else the commonest client
+-- build_failures: failures that bear it
+-- build_share: its share
 -- top_ip: the commonest address
 -- ip_failures: failures that bear it
 -- ip_share: its share
@@ -110,6 +110,14 @@ top AS (
     WHERE place = 1
     GROUP BY incident_id
 ),
+-- the build that the incident is about, if it is about one, else the commonest client
+build AS (
+    SELECT i.incident_id, v."value", v.failures, v.share
+    FROM found_incidents AS i
+    INNER JOIN incident_values AS v
+        ON i.incident_id = v.incident_id AND i.scope_kind = v.kind AND i.scope_value = v."value"
+    WHERE v.kind IN ('client', 'os')
+),
 counted AS (
     SELECT
         f.incident_id,
@@ -148,7 +156,9 @@ SELECT
     t.top_device, coalesce(t.device_failures, 0) AS device_failures, coalesce(t.device_share, 0e0) AS device_share,
     t.top_app, coalesce(t.app_failures, 0) AS app_failures, coalesce(t.app_share, 0e0) AS app_share,
     t.top_user, coalesce(t.user_share, 0e0) AS user_share,
-    t.top_client, coalesce(t.client_failures, 0) AS client_failures, coalesce(t.client_share, 0e0) AS client_share,
+    coalesce(b."value", t.top_client) AS top_build,
+    coalesce(b.failures, t.client_failures, 0) AS build_failures,
+    coalesce(b.share, t.client_share, 0e0) AS build_share,
     t.top_ip, coalesce(t.ip_failures, 0) AS ip_failures, coalesce(t.ip_share, 0e0) AS ip_share,
     t.top_network, coalesce(t.network_share, 0e0) AS network_share,
     t.top_domain, coalesce(t.domain_failures, 0) AS domain_failures, coalesce(t.domain_share, 0e0) AS domain_share,
@@ -156,3 +166,4 @@ SELECT
 FROM counted AS c
 LEFT JOIN core ON c.incident_id = core.incident_id
 LEFT JOIN top AS t ON c.incident_id = t.incident_id
+LEFT JOIN build AS b ON c.incident_id = b.incident_id

@@ -12,7 +12,7 @@
 -- user_elsewhere_rate: the share of them refused
 -- other_networks_attempts: sign-ins of its devices from other addresses than its commonest
 -- other_networks_rate: the share of them refused
--- other_builds_attempts: sign-ins of its commonest platform with other clients than its commonest
+-- other_builds_attempts: sign-ins of its commonest platform with other builds than its own
 -- other_builds_rate: the share of them refused
 -- other_platforms_attempts: sign-ins of other platforms than its commonest
 -- other_platforms_rate: the share of them refused
@@ -21,7 +21,7 @@
 -- usual_network_share: share of all sign-ins then that came from its commonest network
 -- usual_domain_share: share of all sign-ins then of its commonest domain
 -- usual_platform_share: share of all sign-ins then of its commonest platform
--- usual_client_share: share of that platform's sign-ins then with its commonest client
+-- usual_build_share: share of that platform's sign-ins then with its build
 -- usual_address_share: share of all sign-ins then that came from its commonest address
 WITH attempt AS (
     SELECT
@@ -30,7 +30,7 @@ WITH attempt AS (
         f.incident_id IS NOT NULL AS inside,
         s.device_id IS NOT DISTINCT FROM i.top_device AS on_top_device,
         s.app_id IS NOT DISTINCT FROM i.top_app AS to_top_app,
-        i.top_client IN (s.client, s.browser, s.user_agent) AS with_top_client,
+        i.top_build IN (s.client, s.browser, s.user_agent, s.os) AS with_top_build,
         s.ip IS NOT DISTINCT FROM i.top_ip AS from_top_ip,
         i.top_network IN (s.network, s.subnet, concat('AS', s.asn)) AS from_top_network,
         s.platform IS NOT DISTINCT FROM i.top_platform AS on_top_platform,
@@ -49,17 +49,17 @@ WITH attempt AS (
 compared AS (
     SELECT
         incident_id, failed,
-        NOT (inside OR of_devices OR of_users OR to_top_app OR from_top_ip OR coalesce(with_top_client, false)) AS outside,
+        NOT (inside OR of_devices OR of_users OR to_top_app OR from_top_ip OR coalesce(with_top_build, false)) AS outside,
         of_devices AND NOT to_top_app AS other_apps,
         to_top_app AND NOT of_devices AND NOT of_users AS other_devices,
         of_users AND NOT on_top_device AS user_elsewhere,
         of_devices AND NOT from_top_ip AS other_networks,
-        on_top_platform AND NOT coalesce(with_top_client, false) AS other_builds,
+        on_top_platform AND NOT coalesce(with_top_build, false) AS other_builds,
         NOT on_top_platform AS other_platforms,
         NOT in_top_domain AS other_domains,
         coalesce(from_top_network, false) AS from_top_network,
         from_top_ip,
-        on_top_platform AND coalesce(with_top_client, false) AS with_top_client,
+        on_top_platform AND coalesce(with_top_build, false) AS with_top_build,
         in_top_domain,
         on_top_platform
     FROM attempt
@@ -86,7 +86,7 @@ counted AS (
         count(*) FILTER (WHERE other_domains AND failed) AS other_domains_failed,
         count(*) FILTER (WHERE from_top_network) AS from_top_network,
         count(*) FILTER (WHERE from_top_ip) AS from_top_ip,
-        count(*) FILTER (WHERE with_top_client) AS with_top_client,
+        count(*) FILTER (WHERE with_top_build) AS with_top_build,
         count(*) FILTER (WHERE in_top_domain) AS in_top_domain,
         count(*) FILTER (WHERE on_top_platform) AS on_top_platform
     FROM compared
@@ -105,6 +105,6 @@ SELECT
     from_top_network / nullif(attempts, 0) AS usual_network_share,
     in_top_domain / nullif(attempts, 0) AS usual_domain_share,
     on_top_platform / nullif(attempts, 0) AS usual_platform_share,
-    with_top_client / nullif(on_top_platform, 0) AS usual_client_share,
+    with_top_build / nullif(on_top_platform, 0) AS usual_build_share,
     from_top_ip / nullif(attempts, 0) AS usual_address_share
 FROM counted

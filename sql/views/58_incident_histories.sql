@@ -7,9 +7,9 @@
 -- device_users: users who signed in on that device then
 -- new_users: of them, those who had never succeeded on it until a day before the onset, when it was in use already
 -- app_succeeded: successes of its commonest application on the whole record
--- build_first_seen_at: first sign-in with its commonest client on record, UTC
+-- build_first_seen_at: first sign-in with its build on record, UTC
 -- record_from: first sign-in on the whole record, UTC
--- build_devices: its devices that use its commonest client
+-- build_devices: its devices that use its build
 -- switched_devices: of them, those that had succeeded with another client before
 WITH on_device AS (
     SELECT
@@ -58,13 +58,13 @@ app AS (
 build AS (
     SELECT i.incident_id, min(s.seen_at) AS build_first_seen_at
     FROM incident_facts AS i
-    INNER JOIN known_sign_ins AS s ON i.top_client = s.client OR i.top_client = s.browser OR i.top_client = s.user_agent
+    INNER JOIN known_sign_ins AS s ON i.top_build = s.client OR i.top_build = s.browser OR i.top_build = s.user_agent OR i.top_build = s.os
     GROUP BY i.incident_id
 ),
 build_device AS (
-    SELECT DISTINCT i.incident_id, i.top_client, i.first_seen_at, f.device_id
+    SELECT DISTINCT i.incident_id, i.top_build, i.first_seen_at, f.device_id
     FROM incident_facts AS i
-    INNER JOIN failures AS f ON i.incident_id = f.incident_id AND i.top_client IN (f.client, f.browser, f.user_agent)
+    INNER JOIN failures AS f ON i.incident_id = f.incident_id AND i.top_build IN (f.client, f.browser, f.user_agent, f.os)
     WHERE f.device_id IS NOT NULL
 ),
 switched AS (
@@ -74,8 +74,9 @@ switched AS (
         count(DISTINCT s.device_id) AS switched_devices
     FROM build_device AS b
     LEFT JOIN known_sign_ins AS s
-        ON b.device_id = s.device_id AND s.result_code = '0' AND s.client <> b.top_client
-        AND coalesce(s.browser, '') <> b.top_client AND coalesce(s.user_agent, '') <> b.top_client
+        ON b.device_id = s.device_id AND s.result_code = '0' AND coalesce(s.client, '') <> b.top_build
+        AND coalesce(s.browser, '') <> b.top_build AND coalesce(s.user_agent, '') <> b.top_build
+        AND coalesce(s.os, '') <> b.top_build
     GROUP BY b.incident_id
 ),
 record AS (
