@@ -14,7 +14,7 @@
 WITH strongest AS (
     SELECT incident_id, max(strength) AS strength
     FROM incident_changes
-    WHERE change_kind = 'device_registration' AND touches = 'device' AND delay_hours <= $within
+    WHERE replaces_registration AND delay_hours <= $within
     GROUP BY incident_id
 )
 SELECT

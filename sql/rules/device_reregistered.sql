@@ -15,7 +15,7 @@
 WITH strongest AS (
     SELECT *
     FROM incident_changes
-    WHERE change_kind = 'device_registration' AND touches = 'device' AND delay_hours <= $within
+    WHERE replaces_registration AND delay_hours <= $within
     QUALIFY row_number() OVER (PARTITION BY incident_id ORDER BY strength DESC, changed_at DESC, change_id) = 1
 )
 SELECT

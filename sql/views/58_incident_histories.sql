@@ -5,7 +5,7 @@
 -- device_succeeded_during: successes of that device between first and last failure
 -- device_good_share: of the half-hours then in which the device signed in, those with a success, 0 to 1
 -- device_users: users who signed in on that device then
--- new_users: of them, those who had never succeeded on it until a day before the onset, when it was in use already
+-- new_users: of them, those who had never succeeded on it until half a day before the onset, when it was in use already
 -- app_succeeded: successes of its commonest application on the whole record
 -- build_first_seen_at: first sign-in with its build on record, UTC
 -- record_from: first sign-in on the whole record, UTC
@@ -17,7 +17,7 @@ WITH on_device AS (
         s.user_id,
         s.result_code = '0' AS good,
         s.seen_at < i.first_seen_at AS before,
-        s.seen_at < i.first_seen_at - INTERVAL '24 hours' AS long_before,
+        s.seen_at < i.first_seen_at - INTERVAL '12 hours' AS long_before,
         s.seen_at >= i.first_seen_at AND s.seen_at <= i.last_seen_at AS during,
         date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', s.seen_at)) // 1800 AS half_hour
     FROM incident_facts AS i

@@ -10,6 +10,7 @@
 -- touched_share: failures of the incident that it touches, 0 to 1; empty where the failures name no policy
 -- delay_hours: from the change to the onset
 -- failures_before_it: failures of the incident before the change
+-- replaces_registration: whether it put in place or removed the registration of the device that it touches
 -- strength: 0 to 1: touched share, less the longer it took (half after two days), less the failures that came before it
 -- told: the change and its time in words
 WITH touching AS (
@@ -83,6 +84,9 @@ dated AS (
 SELECT
     incident_id, change_id, change_workspace_id, changed_at, change, change_kind, touches, touched_share, delay_hours,
     failures_before_it,
+    touches = 'device' AND (
+        change_kind = 'device_registration' OR lower(change) LIKE 'delete device%' OR lower(change) LIKE 'hard delete device%'
+    ) AS replaces_registration,
     coalesce(touched_share, 5e-1) * 48e0 / (48e0 + delay_hours) * (1e0 - failures_before_it / failures) AS strength,
     concat(
         '"', change, '" at ', substr(CAST(changed_at AS VARCHAR), 1, 10), 'T', substr(CAST(changed_at AS VARCHAR), 12, 5), 'Z, ',
