@@ -49,7 +49,8 @@ recovered AS (
     FROM followed AS g
     INNER JOIN scan_successes AS s
         ON g.kind = s.kind AND g."value" = s."value" AND s.slot > g.slot_before AND s.slot < g.slot
-    WHERE g.slot - g.slot_before > 4 * 96
+    -- the service itself fails for hours: a second time is another incident
+    WHERE g.slot - g.slot_before > CASE WHEN g.kind IN ('tenant', 'mode') THEN 48 ELSE 4 * 96 END
 ),
 spaced AS (
     SELECT
@@ -64,10 +65,48 @@ numbered AS (
         PARTITION BY kind, "value" ORDER BY failure ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ) AS spell
     FROM spaced
+),
+begun AS (
+    SELECT kind, "value", spell, min(seen_at) AS onset
+    FROM numbered
+    GROUP BY kind, "value", spell
+    HAVING count(*) >= 5
+),
+-- Several applications that begin to fail within hours of each other, after a policy was changed and without a change of
+-- their own, are that policy's, though no row lists it.
+behind_policy AS (
+    SELECT b."value", b.spell, c.target_id AS policy_id, c.changed_at, b.onset
+    FROM begun AS b
+    INNER JOIN changes AS c
+        ON c.change_kind = 'policy' AND c.target_id IS NOT NULL
+        AND c.changed_at <= b.onset AND c.changed_at >= b.onset - INTERVAL '36 hours'
+    WHERE b.kind = 'app' AND NOT EXISTS (
+        SELECT 1 FROM changes AS own
+        WHERE own.target_id = b."value" AND own.changed_at <= b.onset AND own.changed_at >= b.onset - INTERVAL '36 hours'
+    )
+),
+together AS (
+    SELECT
+        "value", spell, policy_id, changed_at,
+        count(*) OVER near AS apps
+    FROM behind_policy
+    WINDOW near AS (
+        PARTITION BY policy_id, changed_at ORDER BY onset RANGE BETWEEN INTERVAL '12 hours' PRECEDING AND INTERVAL '12 hours' FOLLOWING
+    )
+),
+shared_policy AS (
+    SELECT "value", spell, policy_id
+    FROM together
+    WHERE apps >= 3
+    QUALIFY row_number() OVER (PARTITION BY "value", spell ORDER BY apps DESC, changed_at DESC, policy_id) = 1
 )
 SELECT
-    kind, "value", spell, workspace_id, source_table, sign_in_id, seen_at,
-    CAST(date_trunc('hour', arrived_at) AS TIMESTAMP) AS hour_of_arrival, failure
-FROM numbered
-QUALIFY count(*) OVER (PARTITION BY kind, "value", spell) >= 5
-ORDER BY kind, "value", spell, failure
+    CASE WHEN p.policy_id IS NULL THEN n.kind ELSE 'policy' END AS kind,
+    coalesce(p.policy_id, n."value") AS "value",
+    CASE WHEN p.policy_id IS NULL THEN n.spell ELSE -1 END AS spell,
+    n.workspace_id, n.source_table, n.sign_in_id, n.seen_at,
+    CAST(date_trunc('hour', n.arrived_at) AS TIMESTAMP) AS hour_of_arrival, n.failure
+FROM numbered AS n
+INNER JOIN begun AS b ON n.kind = b.kind AND n."value" = b."value" AND n.spell = b.spell
+LEFT JOIN shared_policy AS p ON n.kind = 'app' AND n."value" = p."value" AND n.spell = p.spell
+ORDER BY 1, 2, 3, n.failure

@@ -1,7 +1,18 @@
 -- The values of each failure, of those that three failures share: what a scope may be.
+WITH spread AS (
+    SELECT kind, "value", count(*) AS attempts, max(count(*)) OVER () AS of_all
+    FROM sign_in_values
+    WHERE kind IN ('domain', 'region', 'platform', 'mode', 'tenant') AND seen_at >= $since AND seen_at < $until
+    GROUP BY kind, "value"
+),
+-- where nearly everybody is of one domain, that domain tells no more than the whole tenant does
+everywhere AS (
+    SELECT kind, "value" FROM spread WHERE kind <> 'tenant' AND attempts > 9e-1 * of_all
+)
 SELECT f.failure, f.slot, f.weight, v.kind, v."value"
 FROM sign_in_values AS v
 INNER JOIN scan_failures AS f
     ON v.workspace_id = f.workspace_id AND v.source_table = f.source_table AND v.sign_in_id = f.sign_in_id
-WHERE v.result_code = '50099'
+LEFT JOIN everywhere AS e ON v.kind = e.kind AND v."value" = e."value"
+WHERE v.result_code = '50099' AND e.kind IS NULL
 QUALIFY count(*) OVER (PARTITION BY v.kind, v."value") >= 3

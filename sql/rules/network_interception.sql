@@ -34,7 +34,7 @@ SELECT
         + $elsewhere_well * CASE
             WHEN k.other_networks_attempts >= 5 THEN 1e0 - least(1e0, 3e0 * k.other_networks_rate) ELSE 0e0
         END
-        + $scope * CASE WHEN f.scope_kind IN ('ip', 'network') THEN 1e0 ELSE 0e0 END + $change * coalesce(c.strength, 0e0)
+        + $scope * CASE WHEN f.scope_kind IN ('ip', 'network', 'region') THEN 1e0 ELSE 0e0 END + $change * coalesce(c.strength, 0e0)
         + $stranger * f.strange_share + $few * CASE WHEN f.devices < 2 THEN 1e0 ELSE 0e0 END
         + $one_app * CASE WHEN f.apps = 1 THEN 1e0 ELSE 0e0 END AS log_odds,
     c.change_id,

@@ -7,13 +7,14 @@
 -- tags: service
 -- mechanism: direct
 -- params: hours=24
--- weights: base=-7 tenant=3 apps=1 devices=1 platforms=1 spread=2 short=2 recovered=1 domain=-3 stranger=-2
+-- weights: base=-7 tenant=3 region=2 apps=1 devices=1 platforms=1 spread=2 short=2 recovered=1 domain=-3 stranger=-2 elsewhere_well=-2
 -- references: Microsoft Entra service health
 -- false_positives: A way out that every user of a tenant shares.
 -- remediation: Compare with the service health page for these hours; nothing is to be done here once it has ended.
 SELECT
     f.incident_id,
-    $base + $tenant * CASE WHEN f.scope_kind IN ('tenant', 'region', 'mode') THEN 1e0 ELSE 0e0 END
+    $base + $tenant * CASE WHEN f.scope_kind IN ('tenant', 'mode') THEN 1e0 ELSE 0e0 END
+        + $region * CASE WHEN f.scope_kind = 'region' THEN 1e0 ELSE 0e0 END
         + $apps * least(1e0, f.apps / 5e0) + $devices * least(1e0, f.devices / 10e0)
         + $platforms * least(1e0, (f.platforms - 1) / 2e0)
         + $spread * (1e0 - greatest(f.app_share, f.ip_share, f.device_share))
@@ -21,7 +22,10 @@ SELECT
         + $recovered * CASE WHEN p.succeeded_after > 5 THEN 1e0 ELSE 0e0 END
         + $domain * greatest(
             0e0, coalesce((f.domain_share - k.usual_domain_share) / nullif(1e0 - k.usual_domain_share, 0e0), 0e0))
-        + $stranger * f.strange_share AS log_odds,
+        + $stranger * f.strange_share
+        + $elsewhere_well * CASE
+            WHEN k.other_networks_attempts >= 5 THEN 1e0 - least(1e0, 3e0 * k.other_networks_rate) ELSE 0e0
+        END AS log_odds,
     CAST(NULL AS VARCHAR) AS change_id,
     CAST(NULL AS VARCHAR) AS change_workspace_id,
     concat(
