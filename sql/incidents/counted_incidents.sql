@@ -7,6 +7,16 @@ WITH scope_attempts AS (
         AND v.seen_at >= i.first_seen_at AND v.seen_at <= i.last_seen_at
     GROUP BY i.incident_id
 ),
+-- a policy that no row lists: the sign-ins to the applications that fail
+app_attempts AS (
+    SELECT i.incident_id, count(*) AS sign_ins
+    FROM found_incidents AS i
+    INNER JOIN incident_values AS a ON i.incident_id = a.incident_id AND a.kind = 'app'
+    INNER JOIN known_sign_ins AS s
+        ON a."value" = s.app_id AND s.seen_at >= i.first_seen_at AND s.seen_at <= i.last_seen_at
+    WHERE i.scope_kind = 'policy'
+    GROUP BY i.incident_id
+),
 touched AS (
     SELECT
         i.incident_id,
@@ -19,14 +29,15 @@ touched AS (
 )
 SELECT
     f.incident_id,
-    a.sign_ins,
+    coalesce(a.sign_ins, o.sign_ins) AS sign_ins,
     t.devices,
     t.users,
     t.apps,
     f.first_seen_at AS onset,
     CASE f.scope_kind WHEN 'device' THEN d.device WHEN 'app' THEN p.app END AS scope_name
 FROM incident_facts AS f
-INNER JOIN scope_attempts AS a ON f.incident_id = a.incident_id
+LEFT JOIN scope_attempts AS a ON f.incident_id = a.incident_id
+LEFT JOIN app_attempts AS o ON f.incident_id = o.incident_id
 INNER JOIN touched AS t ON f.incident_id = t.incident_id
 LEFT JOIN devices AS d ON f.scope_kind = 'device' AND f.scope_value = d.device_id
 LEFT JOIN apps AS p ON f.scope_kind = 'app' AND f.scope_value = p.app_id

@@ -38,7 +38,13 @@ counted AS (
     GROUP BY incident_id
 )
 SELECT
-    incident_id, hours_before, succeeded_before, failed_before, succeeded_during, failed_during, succeeded_after,
-    failed_before / nullif(failed_before + succeeded_before, 0) AS rate_before,
-    failed_during / nullif(failed_during + succeeded_during, 0) AS rate_during
-FROM counted
+    i.incident_id, c.hours_before,
+    coalesce(c.succeeded_before, 0) AS succeeded_before,
+    coalesce(c.failed_before, 0) AS failed_before,
+    coalesce(c.succeeded_during, 0) AS succeeded_during,
+    coalesce(c.failed_during, 0) AS failed_during,
+    coalesce(c.succeeded_after, 0) AS succeeded_after,
+    c.failed_before / nullif(c.failed_before + c.succeeded_before, 0) AS rate_before,
+    c.failed_during / nullif(c.failed_during + c.succeeded_during, 0) AS rate_during
+FROM incident_facts AS i
+LEFT JOIN counted AS c ON i.incident_id = c.incident_id
