@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test lint check docs wheel clean bench-causes bench-faults bench-pull bench-pull-memory bench-readers
+.PHONY: setup demo test lint check docs fit bench bench-causes bench-faults bench-pull bench-pull-memory bench-readers wheel clean
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
@@ -35,6 +35,12 @@ check: lint $(OLD_READER) test
 docs: $(READY)
 	$(BIN)/typer pipeline.cli utils docs --name signin-triage --title "Commands" --output docs/reference.md
 	$(BIN)/python -m pipeline.dictionary > docs/data-dictionary.md
+
+# The weights of the rules, from simulated tenants that no benchmark sees.
+fit: $(READY)
+	$(BIN)/python -m tests.benchmarks.fit
+
+bench: bench-causes bench-faults bench-pull bench-pull-memory bench-readers
 
 bench-causes: $(READY)
 	$(BIN)/python -m tests.benchmarks.causes

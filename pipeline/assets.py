@@ -35,3 +35,8 @@ def sql_files(folder: Path) -> list[Path]:
 def query(table: str) -> str:
     """Return the KQL that reads one Log Analytics table."""
     return text(QUERIES / f"{table}.kql")
+
+
+def reach_query(table: str) -> str:
+    """Return the KQL that asks how far the records of one Log Analytics table reach."""
+    return text(QUERIES / "doctor" / f"{table}.kql")

@@ -27,7 +27,10 @@ _STORED = {
     "policy_apps": {"AuditLogs", *pages.SIGN_IN_TABLES},
     "policy_scopes": {"AuditLogs", *pages.SIGN_IN_TABLES},
 }
-_OWN_TABLES = ("asked", "incident_failures", "found_incidents", "judged_causes", "import_rejects")
+_OWN_TABLES = (
+    *("asked", "incident_failures", "found_incidents", "judged_causes", "given_verdicts", "import_rejects"),
+    *("purged", "pseudonym_keys"),
+)
 
 # How long an example takes says more of the machine's other work than of ours.
 hypothesis.settings.register_profile("ours", deadline=None)

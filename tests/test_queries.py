@@ -68,7 +68,7 @@ def test_microsofts_own_parser_finds_no_fault(tmp_path: Path) -> None:
     for table in TABLES:
         with_bounds = tmp_path / f"{table}.bounded.kql"
         with_bounds.write_text(bounded(assets.query(table), table, window, window))
-        files += [assets.QUERIES / f"{table}.kql", with_bounds]
+        files += [assets.QUERIES / f"{table}.kql", with_bounds, assets.QUERIES / "doctor" / f"{table}.kql"]
     checked = subprocess.run(
         ["node", CHECKER, *files],
         env=os.environ | {"NODE_PATH": str(PARSER)},
