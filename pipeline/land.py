@@ -6,6 +6,7 @@ with the newest TimeGenerated. Nothing here speaks to the network, and nothing h
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from pipeline.pages import PLACE, TABLES, Reject, event_time
 from pipeline.window import HOUR, Window, hour_floor, hours
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
     from pipeline.pages import Page
 
-_UNFIT = "Id = '' OR {event_time} IS NULL"
-_PURGED = 'coalesce({event_time} < (SELECT "before" FROM purged), false)'
 # Records of a table without an Id get one of what identifies them: the id of the event that they tell of; where that is
 # missing, the record itself, so that its second delivery is known again.
 _MADE_ID = {
@@ -30,17 +29,9 @@ _MADE_ID = {
     "sha256(concat_ws(' ', TimeGenerated, OperationName, CorrelationId, Properties)))"
 }
 
-# Of two deliveries of a record the one with the newer TimeGenerated wins; one without never replaces one with it. The
-# rest of the order only makes the winner the same whichever came first.
-_NEWER_FIRST = "TimeGenerated DESC NULLS LAST, IngestedAt DESC NULLS LAST, hashed"
-_IS_NEWER = """
-    (n.TimeGenerated IS NOT NULL AND o.TimeGenerated IS NULL)
-    OR n.TimeGenerated > o.TimeGenerated
-    OR (n.TimeGenerated IS NOT DISTINCT FROM o.TimeGenerated AND (
-        (n.IngestedAt IS NOT NULL AND o.IngestedAt IS NULL)
-        OR n.IngestedAt > o.IngestedAt
-        OR (n.IngestedAt IS NOT DISTINCT FROM o.IngestedAt AND hash(n) < hash(o))))
-"""
+# Of several deliveries of a record the one with the newest TimeGenerated wins; one without never replaces one with it.
+# The rest of the order only makes the winner the same whichever came first.
+_WINNER_FIRST = "TimeGenerated DESC NULLS LAST, IngestedAt DESC NULLS LAST, hashed, stored NULLS LAST, number"
 
 
 @dataclass(frozen=True)
@@ -93,88 +84,137 @@ class Asked:
         return self.requests + sum(tries for window, tries in self.cut if max(hour, window.start) == start < window.end)
 
 
+@contextlib.contextmanager
+def sparing(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Bound memory, whatever has landed, and let many pages land at the least cost, until the block is left.
+
+    A page is too small to be shared among threads, and a checkpoint writes anew the rows that several pages brought.
+    """
+    settings = {"threads": "1", "wal_autocheckpoint": "256MB", "memory_limit": "512MB"}
+    current = ", ".join(f"current_setting('{name}')" for name in settings)
+    ((*before,),) = con.execute(f"SELECT {current}").fetchall()
+    _set(con, settings)
+    try:
+        yield
+    finally:
+        _set(con, dict(zip(settings, before, strict=True)))
+
+
+def _set(con: duckdb.DuckDBPyConnection, settings: Mapping[str, object]) -> None:
+    for name, value in settings.items():
+        con.execute(f"SET {name} = '{value}'")
+
+
 def land(con: duckdb.DuckDBPyConnection, page: Page, scratch: Path, workspace_id: str | None = None) -> Landed:
-    """Land a page; the caller holds the transaction. The temporary table ``arrived`` keeps it until the next one.
+    """Land a page; the caller holds the transaction. The temporary table ``arrived`` keeps its keys until the next one.
 
     ``workspace_id`` is the workspace that was asked; without one (imported files) a record's own TenantId is it.
     """
     if page.frame.is_empty() or ("Id" not in page.frame.columns and page.table not in _MADE_ID):
         return Landed(rejected=page.frame.height)
-    _arrive(con, page, scratch / "page.parquet", workspace_id)
-    unfit = _UNFIT.format(event_time=event_time(page.table))
-    purged = _PURGED.format(event_time=event_time(page.table))
-    received, rejected, skipped = _counts(
-        con,
-        f"""SELECT count(*), count(*) FILTER (WHERE {unfit}), count(*) FILTER (WHERE NOT ({unfit}) AND {purged})
-        FROM arrived""",
+    records = _written(con, page, scratch / "page.parquet", workspace_id)
+    happened = event_time(page.table)
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE arrived AS
+        SELECT number, WorkspaceId, Id, TimeGenerated, IngestedAt, Id = '' OR {happened} IS NULL AS unfit,
+            coalesce({happened} < (SELECT "before" FROM purged), false) AND NOT unfit AS skipped
+        FROM {records.select}""",
+        records.parameters,
     )
-    fits = f"NOT ({unfit}) AND NOT {purged}"
-    replaced = _set_aside(con, page.table, fits)
+    received, rejected, skipped = _counts(
+        con, "SELECT count(*), count(*) FILTER (WHERE unfit), count(*) FILTER (WHERE skipped) FROM arrived"
+    )
+    replaced = _set_aside(con, page.table, records)
     (inserted,) = _counts(
         con,
-        f"INSERT INTO {page.table} SELECT * FROM arrived ANTI JOIN set_aside ON set_aside.number = arrived.rowid",
+        f"INSERT INTO {page.table} SELECT * EXCLUDE number FROM {records.select} ANTI JOIN set_aside USING (number)",
+        records.parameters,
     )
     fresh = inserted - replaced
     return Landed(fresh, received - rejected - skipped - fresh, rejected, skipped)
 
 
-def _set_aside(con: duckdb.DuckDBPyConnection, table: str, fits: str) -> int:
-    """Make the temporary table ``set_aside`` of the numbers of those records of ``arrived`` that do not land.
+def _set_aside(con: duckdb.DuckDBPyConnection, table: str, records: _Records) -> int:
+    """Make the temporary table ``set_aside`` of the numbers of those records of the page that do not land.
 
     They do not fit, or are a copy of a record of which a newer one is in the page, or has landed before. Landed copies
-    older than the page's are deleted; return how many. All is found by the keys alone: whole records are read of few.
+    older than the page's are deleted; return how many. All is found by the keys: whole records are read of ties alone.
     """
+    con.execute("CREATE OR REPLACE TEMP TABLE set_aside AS SELECT number FROM arrived WHERE unfit OR skipped")
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE fitting AS SELECT rowid AS number, WorkspaceId, Id FROM arrived WHERE {fits}"
+        f"""CREATE OR REPLACE TEMP TABLE copies AS
+        WITH fitting AS MATERIALIZED (
+            SELECT number, WorkspaceId, Id, TimeGenerated, IngestedAt FROM arrived WHERE NOT unfit AND NOT skipped),
+        met AS MATERIALIZED (
+            SELECT o.rowid AS stored, WorkspaceId, Id, TimeGenerated, IngestedAt
+            FROM {table} AS o SEMI JOIN fitting USING (WorkspaceId, Id)),
+        repeated AS (
+            SELECT WorkspaceId, Id FROM fitting GROUP BY ALL HAVING count(*) > 1
+            UNION SELECT WorkspaceId, Id FROM met)
+        SELECT *, CAST(NULL AS BIGINT) AS stored, CAST(NULL AS UBIGINT) AS hashed
+        FROM fitting SEMI JOIN repeated USING (WorkspaceId, Id)
+        UNION ALL BY NAME FROM met"""
     )
+    _break_ties(con, table, records)
     con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE set_aside AS
-        WITH repeated AS (SELECT WorkspaceId, Id FROM fitting GROUP BY ALL HAVING count(*) > 1),
-        again AS (FROM fitting SEMI JOIN repeated USING (WorkspaceId, Id))
-        SELECT rowid AS number FROM arrived ANTI JOIN fitting ON fitting.number = arrived.rowid
-        UNION ALL
-        SELECT number FROM (
-            SELECT number, row_number() OVER (PARTITION BY WorkspaceId, Id ORDER BY {_NEWER_FIRST}) AS place
-            FROM (SELECT number, TimeGenerated, IngestedAt, arrived.WorkspaceId, arrived.Id, hash(arrived) AS hashed
-                FROM arrived JOIN again ON again.number = arrived.rowid)
-        ) WHERE place > 1"""
+        f"""CREATE OR REPLACE TEMP TABLE beaten AS
+        SELECT number, stored FROM copies
+        QUALIFY row_number() OVER (PARTITION BY WorkspaceId, Id ORDER BY {_WINNER_FIRST}) > 1"""
     )
-    con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE met AS
-        SELECT n.number, o.rowid AS stored
-        FROM {table} AS o JOIN (FROM fitting ANTI JOIN set_aside USING (number)) AS n USING (WorkspaceId, Id)"""
-    )
-    if _counts(con, "SELECT count(*) FROM met") == (0,):
+    con.execute("INSERT INTO set_aside SELECT number FROM beaten WHERE number IS NOT NULL")
+    older = "SELECT stored FROM beaten WHERE stored IS NOT NULL"
+    if _counts(con, f"SELECT count(*) FROM ({older})") == (0,):
         return 0
-    con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE superseded AS
-        SELECT met.stored, met.number FROM met JOIN {table} AS o ON o.rowid = met.stored
-            JOIN arrived AS n ON n.rowid = met.number
-        WHERE {_IS_NEWER}"""
-    )
-    con.execute("INSERT INTO set_aside SELECT number FROM met ANTI JOIN superseded USING (number)")
-    (deleted,) = _counts(con, f"DELETE FROM {table} WHERE rowid IN (SELECT stored FROM superseded)")
+    (deleted,) = _counts(con, f"DELETE FROM {table} WHERE rowid IN ({older})")
     return deleted
+
+
+def _break_ties(con: duckdb.DuckDBPyConnection, table: str, records: _Records) -> None:
+    """Where copies of one record have the same times, tell them apart by all that is in them."""
+    tied = "SELECT 1 FROM copies GROUP BY WorkspaceId, Id, TimeGenerated, IngestedAt HAVING count(*) > 1 LIMIT 1"
+    if not con.execute(tied).fetchall():
+        return
+    con.execute(
+        f"""UPDATE copies SET hashed = whole.hashed
+        FROM (SELECT number, hash(*COLUMNS(* EXCLUDE number)) AS hashed FROM {records.select}) AS whole
+        WHERE whole.number = copies.number""",
+        records.parameters,
+    )
+    con.execute(
+        f"""UPDATE copies SET hashed = whole.hashed
+        FROM (SELECT rowid AS stored, hash(*COLUMNS(*)) AS hashed FROM {table}
+            WHERE rowid IN (SELECT stored FROM copies)) AS whole
+        WHERE whole.stored = copies.stored"""
+    )
 
 
 def unfit_records(con: duckdb.DuckDBPyConnection, page: Page, file: str) -> list[Reject]:
     """Return where in their file those records of the page just landed stood that could not become a row."""
-    unfit = _UNFIT.format(event_time=event_time(page.table))
-    # The temporary table holds the page's records in the page's order.
-    numbers = con.execute(
-        f"SELECT number FROM (SELECT row_number() OVER () - 1 AS number, * FROM arrived) WHERE {unfit} ORDER BY number"
-    ).fetchall()
+    numbers = con.execute("SELECT number FROM arrived WHERE unfit ORDER BY number").fetchall()
     places = page.frame.get_column(PLACE)
     return [Reject(file, places[number], "has no Id, or no time that can be read") for (number,) in numbers]
 
 
-def _counts(con: duckdb.DuckDBPyConnection, statement: str) -> tuple[int, ...]:
-    (row,) = con.execute(statement).fetchall()
+def _counts(
+    con: duckdb.DuckDBPyConnection, statement: str, parameters: Mapping[str, str] | None = None
+) -> tuple[int, ...]:
+    (row,) = con.execute(statement, parameters).fetchall()
     return tuple(row)
 
 
-def _arrive(con: duckdb.DuckDBPyConnection, page: Page, file: Path, workspace_id: str | None) -> None:
-    """Make the temporary table ``arrived`` of a page, with the columns and types of its landed table."""
+@dataclass(frozen=True)
+class _Records:
+    """The records of a page with the columns and types of their landed table, and ``number``, their place in the page.
+
+    ``select`` names parameters, which every statement that reads it must be given.
+    """
+
+    select: str
+    parameters: dict[str, str]
+
+
+def _written(con: duckdb.DuckDBPyConnection, page: Page, file: Path, workspace_id: str | None) -> _Records:
+    """Write a page where DuckDB can read it, and return how."""
     if page.table not in TABLES:
         raise ValueError(page.table)
     wanted = con.execute(
@@ -191,12 +231,13 @@ def _arrive(con: duckdb.DuckDBPyConnection, page: Page, file: Path, workspace_id
     workspace = "$workspace" if workspace_id else ("lower(coalesce(TenantId, ''))" if "TenantId" in given else "''")
     columns = [f"CAST({workspace} AS VARCHAR) AS WorkspaceId"]
     columns += [f'{_typed(name, given.get(name), kind)} AS "{name}"' for name, kind in wanted if name != "WorkspaceId"]
-    parameters = {"file": str(file)} | ({"workspace": workspace_id} if workspace_id else {})
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE arrived AS SELECT {', '.join(columns)} FROM read_parquet($file)", parameters
+    select = (
+        f"(SELECT {', '.join(columns)}, file_row_number AS number FROM read_parquet($file, file_row_number = true))"
     )
     if page.table in _MADE_ID:
-        con.execute(f"UPDATE arrived SET Id = {_MADE_ID[page.table]} WHERE coalesce(Id, '') = ''")
+        made = f"coalesce(nullif(Id, ''), {_MADE_ID[page.table]})"
+        select = f"(SELECT * REPLACE ({made} AS Id) FROM {select})"
+    return _Records(select, {"file": str(file)} | ({"workspace": workspace_id} if workspace_id else {}))
 
 
 def _typed(name: str, given: str | None, wanted: str) -> str:

@@ -6,30 +6,29 @@ give up is not decided here, and nothing is written.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import logging
 import re
 import ssl
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-import orjson
-import polars as pl
 from azure.core.exceptions import AzureError, ClientAuthenticationError, ServiceRequestError
 from azure.core.rest import HttpRequest, HttpResponse
 from azure.identity import DefaultAzureCredential
 from azure.monitor.query import LogsQueryClient
 
-from pipeline import assets
+from pipeline import assets, bodies
 from pipeline.pages import Page, event_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Iterator
 
     from pipeline.settings import Source
     from pipeline.window import Window
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 # two of them in a row must fit into five minutes without an answer.
 SERVER_SECONDS = 120
 SILENCE_SECONDS = SERVER_SECONDS + 10.0  # after which a connection on which nothing comes is given up
+IMPATIENT_SECONDS = 12.0  # the same for whoever waits for the answer: connecting and silence, each
 BLOCK_BYTES = 1 << 20  # read from the connection at once, where the client itself would take 4 kB
 ROW_LIMIT = 500_000  # rows of one answer, azure-monitor-docs service limits
 # TimeGenerated lies at most two days before arrival and one after it, else the service replaces it.
@@ -50,8 +50,6 @@ _SIZE = re.compile(
 )
 # How the service refuses a table that is not on the Analytics plan: its error's code, or words of older messages.
 _OTHER_PLAN = re.compile(r"UnsupportedApiQueryValidationError|(?:Basic|Auxiliary) Logs? (?:table|plan)", re.IGNORECASE)
-# Where the rows of the first table begin and end in an answer as the service writes it.
-_ROWS, _AFTER_ROWS = b'"rows":[', b"]}]"
 _UNRESOLVED = re.compile(r"(?:Failed to resolve .*?|Unknown function: ?)['\"](\w+)['\"]", re.IGNORECASE)
 _QUOTED = re.compile(r"['\"](\w+)['\"]")
 # How a credential says that its sign-in service was not reached; a managed identity's own endpoint speaks plain http.
@@ -111,6 +109,18 @@ class Answer:
         return self.page.frame.height if self.page else 0
 
 
+@dataclass(frozen=True)
+class SignedIn:
+    """A token that was given, without the token: which credential has it, for whom, and until when (UTC).
+
+    ``audience`` is None where the token does not say it in the open.
+    """
+
+    credential: str
+    audience: str | None
+    expires_at: datetime
+
+
 class LogAnalytics:
     """A connection to the query service, for as long as the ``with`` lasts; safe to share between threads."""
 
@@ -119,10 +129,11 @@ class LogAnalytics:
         logging.getLogger("azure").setLevel(logging.CRITICAL)
         self._endpoint = source.endpoint
         self._over_http = source.endpoint.startswith("http://")  # loopback only: settings refuse all else
-        self._decoding = threading.Lock()
         self._audience = source.audience
         self._signing_in = threading.Lock()
         self._open = contextlib.ExitStack()
+        # One body at a time is taken apart, which takes many times its size, in one thread, which can use it again.
+        self._decoding = self._open.enter_context(ThreadPoolExecutor(1, thread_name_prefix="decode"))
         self._client = self._signed_in()
 
     def __enter__(self) -> LogAnalytics:
@@ -156,6 +167,18 @@ class LogAnalytics:
             "query": bounded(assets.query(table), table, arrival, event),
             "timespan": f"{_iso(arrival.start - TIME_GENERATED_GUARD)}/{_iso(arrival.end + TIME_GENERATED_GUARD)}",
         }
+        return self._put(workspace_id, table, body, {"read_timeout": SILENCE_SECONDS})
+
+    def reach(self, workspace_id: str, table: str, over: Window) -> Answer | Refusal:
+        """Ask how far the records of one table reach within a window: one row of Newest, Oldest and Records."""
+        body = {"query": assets.reach_query(table), "timespan": f"{_iso(over.start)}/{_iso(over.end)}"}
+        # Who asks this waits for it.
+        return self._put(
+            workspace_id, table, body, {"connection_timeout": IMPATIENT_SECONDS, "read_timeout": IMPATIENT_SECONDS}
+        )
+
+    def _put(self, workspace_id: str, table: str, body: dict[str, str], timeouts: dict[str, float]) -> Answer | Refusal:
+        """Put one question and say what came."""
         request = HttpRequest(
             "POST",
             f"{self._endpoint}/v1/workspaces/{workspace_id}/query",
@@ -165,24 +188,46 @@ class LogAnalytics:
         client = self._client
         try:
             # Without stream=True the client would decode the whole body into Python objects for us.
-            response = client.send_request(
-                request, stream=True, enforce_https=not self._over_http, read_timeout=SILENCE_SECONDS
-            )
+            response = client.send_request(request, stream=True, enforce_https=not self._over_http, **timeouts)
             content = response.read()
         except ClientAuthenticationError as error:
             return _unsigned(error)
         except AzureError as error:
             return _without_answer(error, self._endpoint)
         except OSError as error:  # the file of REQUESTS_CA_BUNDLE, which the client reads when it sends
-            return Refusal(
-                Kind.UNTRUSTED, f"No certificate can be checked ({_short(str(error))}): mend REQUESTS_CA_BUNDLE."
-            )
+            return _no_authorities(error)
         if response.status_code == 401:
             self._sign_in_anew(client)
-        # One body at a time is taken apart: as Python objects it is many times its size.
-        with self._decoding:
-            reply = _understood(response, content, table)
+        reply = self._decoding.submit(_understood, response, content, table).result()
         return replace(reply, at=_clock(response)) if isinstance(reply, Answer) else reply
+
+
+def sign_in(audience: str) -> SignedIn | Refusal:
+    """Ask the credential chain for a token for an audience, and say what it gave."""
+    logging.getLogger("azure").setLevel(logging.CRITICAL)
+    with DefaultAzureCredential() as chain:
+        try:
+            token = chain.get_token(f"{audience}/.default")
+        except ClientAuthenticationError as error:
+            return _unsigned(error)
+        except AzureError as error:
+            return _without_answer(error, "the sign-in service")
+        except OSError as error:
+            return _no_authorities(error)
+        # The chain tells its log alone which of its credentials it settled on.
+        chosen = getattr(chain, "_successful_credential", None)
+    expires_at = datetime.fromtimestamp(token.expires_on, UTC).replace(tzinfo=None)
+    return SignedIn(type(chosen).__name__ if chosen else "a credential", _audience(token.token), expires_at)
+
+
+def _audience(token: str) -> str | None:
+    """Read for whom a token is; not every token shows it."""
+    try:
+        claims = token.split(".")[1]
+        said = bodies.json_object(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4))).get("aud")
+    except (IndexError, ValueError):
+        return None
+    return said if isinstance(said, str) else None
 
 
 def bounded(query: str, table: str, arrival: Window, event: Window) -> str:
@@ -210,8 +255,8 @@ def _understood(response: HttpResponse, content: bytes, table: str) -> Answer | 
     if response.status_code == 204 or (response.status_code == 200 and not content.strip()):
         return Answer(None)
     if response.status_code != 200:
-        return _refused(response, _object(content), table)
-    decoded = _sliced(content) or _loaded(content)
+        return _refused(response, bodies.json_object(content), table)
+    decoded = bodies.decoded(content)
     if decoded is None:
         return Refusal(Kind.BROKEN, "the answer broke off or was no JSON")
     body, frame = decoded
@@ -224,65 +269,6 @@ def _understood(response: HttpResponse, content: bytes, table: str) -> Answer | 
     if rows >= ROW_LIMIT:
         return Refusal(Kind.TOO_LARGE, "the answer reached the service's limit of rows", rows=rows, size=size)
     return Answer(Page(table, frame), size)
-
-
-def _sliced(content: bytes) -> tuple[dict[str, Any], pl.DataFrame] | None:
-    """Decode the rows of an answer from their bytes, as columns of text and never as objects of Python.
-
-    What is around the rows and the rows themselves must each be whole JSON, or it is None: then the rows lie elsewhere,
-    hold nested values, or the answer is not whole.
-    """
-    start, end = content.find(_ROWS) + len(_ROWS), content.rfind(_AFTER_ROWS)
-    body = _object(content[:start] + content[end:])
-    try:
-        primary = body["tables"][0]
-        names = [column["name"] for column in primary["columns"]]
-        text = pl.Series([content[start - 1 : end + 1]], dtype=pl.Binary).cast(pl.String)
-        cells = text.str.json_decode(pl.List(pl.List(pl.String))).explode(empty_as_null=False)
-    except (KeyError, IndexError, TypeError, pl.exceptions.PolarsError):
-        return None
-    whole = primary["rows"] == [] and cells.null_count() == 0 and (cells.list.len() == len(names)).all()
-    columns = [cells.list.get(place).alias(name) for place, name in enumerate(names)]
-    return (body, pl.DataFrame(columns)) if whole else None
-
-
-def _loaded(content: bytes) -> tuple[dict[str, Any], pl.DataFrame] | None:
-    """Decode any answer that is whole, at several times the cost."""
-    body = _object(content)
-    try:
-        primary = body["tables"][0] if body["tables"] else {"columns": [], "rows": []}
-        return body, frame_of(primary["columns"], primary["rows"])
-    except (KeyError, IndexError, TypeError, ValueError):
-        return None
-
-
-def _object(content: bytes) -> dict[str, Any]:
-    """Return a JSON object, an empty one where it is none."""
-    try:
-        body = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
-def frame_of(columns: Sequence[dict[str, str]], rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
-    """Turn columns and rows of an answer into a frame of text; nested values become JSON text."""
-    names = [column["name"] for column in columns]
-    cells: Iterator[Sequence[Any]] = iter(zip(*rows, strict=True)) if rows else iter([()] * len(names))
-    return pl.DataFrame([_text(name, column) for name, column in zip(names, cells, strict=True)])
-
-
-def _text(name: str, column: Sequence[Any]) -> pl.Series:
-    try:
-        return pl.Series(name, column, dtype=pl.String)
-    except (TypeError, pl.exceptions.PolarsError):  # numbers, booleans or nested values among them
-        return pl.Series(name, [_cell(value) for value in column], dtype=pl.String)
-
-
-def _cell(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return orjson.dumps(value).decode()
 
 
 def _refused(response: HttpResponse, body: dict[str, Any], table: str) -> Refusal:
@@ -355,6 +341,10 @@ def _without_answer(error: AzureError, endpoint: str) -> Refusal:
     if "timed out" in text.lower():
         return Refusal(Kind.SLOW, "no answer came in time")
     return Refusal(Kind.BROKEN, f"the connection broke: {_short(text)}")
+
+
+def _no_authorities(error: OSError) -> Refusal:
+    return Refusal(Kind.UNTRUSTED, f"No certificate can be checked ({_short(str(error))}): mend REQUESTS_CA_BUNDLE.")
 
 
 def _unsigned(error: ClientAuthenticationError) -> Refusal:

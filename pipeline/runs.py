@@ -97,7 +97,8 @@ def pull(
     with _telling_what_landed(watch) as watched, store.working(db) as work:
         pseudonyms.agree(work.con, db, names)
         _pull(work, source, span, begun, watched, names)
-        views.build(work.con, span.window.end)
+        with land.sparing(work.con):
+            views.build(work.con, span.window.end)
         told = _entered(work.con, span, begun)
         store.publish(work, db, how)
     return told
@@ -255,7 +256,7 @@ def _pull(
     if start >= end:
         return  # all that could be asked for was purged, and must not come back
     span = replace(span, window=Window(start, end))
-    with LogAnalytics(source) as service, _disguising(work.con, names) as disguise:
+    with LogAnalytics(source) as service, land.sparing(work.con), _disguising(work.con, names) as disguise:
         run = pulling.Run(work.con, work.scratch, source.workspaces, span, begun, disguise)
         pulling.pull(run, service, Patience(), watch)
 

@@ -342,6 +342,33 @@ def _discard(path: Path, db: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
+def holder(db: Path) -> str | None:
+    """Return the process id of the run that holds the database, None where none does; nothing is written.
+
+    Raises StoreUnusable where that cannot be told.
+    """
+    try:
+        lock = os.open(db.with_name(f".{db.name}.lock"), os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreUnusable(
+            f"{error.filename} cannot be read ({error.strerror}): run as the user of the nightly run."
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # held for no longer than this function
+    except BlockingIOError:
+        return os.pread(lock, 32, 0).decode() or "unknown"
+    finally:
+        os.close(lock)
+    return None
+
+
+def schema(con: duckdb.DuckDBPyConnection, db: Path) -> tuple[int, int]:
+    """Return the schema version of a file, and the one that this release writes."""
+    return _version(con, db), len(assets.sql_files(assets.SCHEMA))
+
+
 @contextlib.contextmanager
 def _held(db: Path) -> Iterator[None]:
     """Hold the database against other runs; the kernel lets go of it when this process ends, however it ends."""

@@ -13,7 +13,7 @@ from records import MORNING, audit, detail, page, sign_in, target
 
 from pipeline import land, store
 from pipeline.land import Asked, Landed
-from pipeline.pages import SIGN_IN_TABLES, TABLES, Page, Reject
+from pipeline.pages import PLACE, SIGN_IN_TABLES, TABLES, Page, Reject
 from pipeline.window import HOUR, Window
 
 if TYPE_CHECKING:
@@ -208,6 +208,54 @@ def test_a_copy_with_time_generated_replaces_one_that_lacks_it(con: duckdb.DuckD
     land.land(con, page("SigninLogs", sign_in(TimeGenerated=None, UserAgent="portal")), tmp_path)
     land.land(con, page("SigninLogs", sign_in(UserAgent="log")), tmp_path)
     assert one(con, "SELECT UserAgent FROM SigninLogs") == "log"
+
+
+def test_the_newest_of_several_copies_in_a_page_replaces_the_landed_one(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    land.land(con, page("SigninLogs", sign_in(), sign_in(Id="b")), tmp_path)
+    copies = [sign_in(TimeGenerated=LATER + minute * MINUTE, UserAgent=f"{minute}") for minute in (1, 3, 2)]
+    assert land.land(con, page("SigninLogs", *copies, sign_in(Id="c")), tmp_path) == Landed(landed=1, duplicates=3)
+    assert con.execute("SELECT Id, UserAgent FROM SigninLogs ORDER BY Id").fetchall() == [
+        ("a", "3"),
+        ("b", None),
+        ("c", None),
+    ]
+
+
+def test_of_copies_that_differ_in_no_time_the_same_one_stays_whichever_came_first(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    stayed = set()
+    for agents in (("one", "two"), ("two", "one")):
+        con.execute("DELETE FROM SigninLogs")
+        for agent in agents:
+            land.land(con, page("SigninLogs", sign_in(UserAgent=agent), sign_in(Id=agent)), tmp_path, "w")
+        stayed.add(one(con, "SELECT UserAgent FROM SigninLogs WHERE Id = 'a'"))
+    assert len(stayed) == 1
+
+
+def test_a_copy_without_any_time_replaces_nothing(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    land.land(con, page("SigninLogs", sign_in(UserAgent="log")), tmp_path)
+    timeless = sign_in() | {"CreatedDateTime": None, "TimeGenerated": None, "IngestedAt": LATER}
+    assert land.land(con, page("SigninLogs", timeless), tmp_path) == Landed(rejected=1)
+    assert one(con, "SELECT UserAgent FROM SigninLogs") == "log"
+
+
+def test_the_rejects_of_a_page_are_named_by_their_places(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    timeless = sign_in() | {"Id": "b", "CreatedDateTime": "never", "TimeGenerated": None}
+    frame = page("SigninLogs", sign_in(), sign_in(Id=""), sign_in(), timeless).frame
+    whole = Page("SigninLogs", frame.with_columns(pl.Series(PLACE, [3, 5, 7, 9])))
+    land.land(con, whole, tmp_path)
+    assert [reject.line for reject in land.unfit_records(con, whole, "f")] == [5, 9]
+
+
+def test_settings_for_many_pages_last_no_longer_than_the_block() -> None:
+    with store.empty() as con:
+        con.execute("SET threads = 3")
+        with land.sparing(con):
+            assert one(con, "SELECT current_setting('threads')") == 1
+        assert one(con, "SELECT current_setting('threads')") == 3
 
 
 SOME_TIME = st.sampled_from([None, MORNING, LATER])

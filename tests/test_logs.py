@@ -13,7 +13,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import ManagedIdentityCredential
 
 from pipeline import logs
-from pipeline.logs import Answer, Kind, LogAnalytics, Refusal, frame_of
+from pipeline.logs import Answer, Kind, LogAnalytics, Refusal
 from pipeline.patience import BUDGET
 from pipeline.sandbox.faults import Fault
 from pipeline.sandbox.rows import Limits
@@ -72,11 +72,6 @@ def test_an_answer_holds_every_delivery_of_the_window(ask: Callable[..., Answer]
         pl.col("ingestion_time") < ARRIVAL.end,
     )
     assert sorted(page.frame["Id"]) == sorted(source_rows["Id"])
-
-
-def test_cells_are_text_whatever_the_answer_held() -> None:
-    frame = frame_of([{"name": "a"}, {"name": "b"}], [["x", {"k": [1]}], [None, True], ["", 50099]])
-    assert frame.rows() == [("x", '{"k":[1]}'), (None, "true"), ("", "50099")]
 
 
 def test_a_table_that_the_workspace_lacks_is_absent(ask: Callable[..., Refusal], tenant: Tenant) -> None:
