@@ -11,7 +11,8 @@
 -- delay_hours: from the change to the onset
 -- failures_before_it: failures of the incident before the change
 -- replaces_registration: whether it put in place or removed the registration of the device that it touches
--- strength: 0 to 1: touched share, less the longer it took (half after two days), less the failures that came before it
+-- strength: 0 to 1: touched share, less the longer it took (half after two days), less the failures that came before it,
+-- less where a policy asks for no device
 -- told: the change and its time in words
 WITH touching AS (
     SELECT c.change_id, c.workspace_id, 'device' AS touches, 'device' AS kind, c.target_id AS "value"
@@ -31,16 +32,41 @@ WITH touching AS (
     CROSS JOIN (SELECT DISTINCT "value" AS name FROM incident_values WHERE kind = 'domain') AS t
     WHERE c.change_kind = 'federation' AND lower(t.name) IN (lower(c.target_id), lower(c.target))
 ),
+-- the platforms that a policy includes, and whether it asks for a device at all, as its new value in the log has it
+condition AS (
+    SELECT
+        change_id,
+        workspace_id,
+        regexp_extract(lower(new_value), 'includeplatforms": ?[[]([^]]*)', 1) AS platforms,
+        lower(new_value) LIKE '%grantcontrols%' AND lower(new_value) NOT LIKE '%compliantdevice%'
+            AND lower(new_value) NOT LIKE '%domainjoineddevice%' AS asks_for_no_device
+    FROM changes
+    WHERE change_kind = 'policy'
+),
+platform_share AS (
+    SELECT
+        v.incident_id, c.change_id, c.workspace_id,
+        coalesce(sum(v.share) FILTER (
+            WHERE c.platforms LIKE concat('%"', v."value", '"%') OR c.platforms LIKE '%"all"%'
+        ), 0e0) AS share
+    FROM condition AS c
+    CROSS JOIN incident_values AS v
+    WHERE c.platforms <> '' AND v.kind = 'platform'
+    GROUP BY v.incident_id, c.change_id, c.workspace_id
+),
 touched AS (
     SELECT
         v.incident_id, t.change_id, t.workspace_id, t.touches, v.share
     FROM touching AS t
     INNER JOIN incident_values AS v ON t.kind = v.kind AND t."value" = v."value"
     UNION ALL
-    -- a policy change in whose days the failures list no policy at all: whom it touches is not to be seen
-    SELECT i.incident_id, t.change_id, t.workspace_id, t.touches, CAST(NULL AS DOUBLE) AS share
+    -- a policy change in whose days the failures list no policy at all: whom it touches is read off its conditions, if
+    -- the record holds them
+    SELECT i.incident_id, t.change_id, t.workspace_id, t.touches, p.share
     FROM touching AS t
     CROSS JOIN incident_facts AS i
+    LEFT JOIN platform_share AS p
+        ON i.incident_id = p.incident_id AND t.change_id = p.change_id AND t.workspace_id = p.workspace_id
     WHERE t.touches = 'policy' AND NOT EXISTS (
         SELECT 1 FROM incident_values AS v WHERE v.incident_id = i.incident_id AND v.kind = 'policy'
     )
@@ -73,12 +99,14 @@ dated AS (
         greatest(0, date_diff('second', date_trunc('second', c.changed_at), date_trunc('second', i.first_seen_at))) / 36e2
             AS delay_hours,
         e.failures_before_it,
-        i.failures
+        i.failures,
+        CASE WHEN n.asks_for_no_device THEN 5e-1 ELSE 1e0 END AS plausible
     FROM touched AS t
     INNER JOIN changes AS c ON t.change_id = c.change_id AND t.workspace_id = c.workspace_id
     INNER JOIN incident_facts AS i ON t.incident_id = i.incident_id
     INNER JOIN earlier AS e
         ON t.incident_id = e.incident_id AND t.change_id = e.change_id AND t.workspace_id = e.workspace_id
+    LEFT JOIN condition AS n ON t.change_id = n.change_id AND t.workspace_id = n.workspace_id
     WHERE c.changed_at <= i.tenth_at AND c.changed_at >= i.first_seen_at - INTERVAL '14 days'
 )
 SELECT
@@ -87,7 +115,8 @@ SELECT
     touches = 'device' AND (
         change_kind = 'device_registration' OR lower(change) LIKE 'delete device%' OR lower(change) LIKE 'hard delete device%'
     ) AS replaces_registration,
-    coalesce(touched_share, 5e-1) * 48e0 / (48e0 + delay_hours) * (1e0 - failures_before_it / failures) AS strength,
+    coalesce(touched_share, 5e-1) * plausible * 48e0 / (48e0 + delay_hours) * (1e0 - failures_before_it / failures)
+        AS strength,
     concat(
         '"', change, '" at ', substr(CAST(changed_at AS VARCHAR), 1, 10), 'T', substr(CAST(changed_at AS VARCHAR), 12, 5), 'Z, ',
         CAST(round(delay_hours, 1) AS VARCHAR), ' hours before the first failure'
