@@ -11,8 +11,7 @@
 -- delay_hours: from the change to the onset
 -- failures_before_it: failures of the incident before the change
 -- replaces_registration: whether it put in place or removed the registration of the device that it touches
--- strength: 0 to 1: touched share, less the longer it took (half after two days), less the failures that came before it,
--- less where a policy asks for no device
+-- strength: 0 to 1: touched share, less the longer it took (half after two days), less the failures that came before it, less where a policy asks for no device
 -- told: the change and its time in words
 WITH touching AS (
     SELECT c.change_id, c.workspace_id, 'device' AS touches, 'device' AS kind, c.target_id AS "value"

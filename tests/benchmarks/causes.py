@@ -107,7 +107,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed-list", type=int, nargs="+", metavar="S", help="these seeds and no others")
     parser.add_argument("--jobs", type=int, default=2, metavar="N")
     parser.add_argument(
-        "--nights", type=int, default=3, metavar="N", help="every Nth tenant night by night; 0 for none"
+        "--nights", type=int, default=5, metavar="N", help="every Nth tenant night by night; 0 for none"
     )
     parser.add_argument("--no-nights", dest="nights", action="store_const", const=0)
     parser.add_argument("--no-shared", action="store_true", help="leave the labelled tenants out")
