@@ -7,7 +7,7 @@
 -- change: the operation
 -- change_kind: what kind of change
 -- touches: device, app, policy, domain or network: what of the incident it touches
--- touched_share: failures of the incident that it touches, 0 to 1; empty where the failures name no policy
+-- touched_share: failures of the incident that it touches, 0 to 1; empty where nothing says whom a policy touches
 -- delay_hours: from the change to the onset
 -- failures_before_it: failures of the incident before the change
 -- replaces_registration: whether it put in place or removed the registration of the device that it touches
@@ -59,15 +59,14 @@ touched AS (
     FROM touching AS t
     INNER JOIN incident_values AS v ON t.kind = v.kind AND t."value" = v."value"
     UNION ALL
-    -- a policy change in whose days the failures list no policy at all: whom it touches is read off its conditions, if
-    -- the record holds them
+    -- a policy that no sign-in lists as in force: whom it touches is read off its conditions, if the record holds them
     SELECT i.incident_id, t.change_id, t.workspace_id, t.touches, p.share
     FROM touching AS t
     CROSS JOIN incident_facts AS i
     LEFT JOIN platform_share AS p
         ON i.incident_id = p.incident_id AND t.change_id = p.change_id AND t.workspace_id = p.workspace_id
     WHERE t.touches = 'policy' AND NOT EXISTS (
-        SELECT 1 FROM incident_values AS v WHERE v.incident_id = i.incident_id AND v.kind = 'policy'
+        SELECT 1 FROM policy_scopes AS l WHERE l.policy_id = t."value"
     )
     UNION ALL
     SELECT i.incident_id, c.change_id, c.workspace_id, 'network' AS touches, i.network_share AS share
