@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _QUIET = timedelta(hours=24)
 _RULE_SECONDS = 60
 _YOUNG = timedelta(days=2)  # younger, an incident may still turn out to be another
+# Scopes are told in the kinds that users know: a region is a network, a way of signing in a part of the tenant.
+_TOLD_AS = {"region": "network=region {value}", "mode": "tenant={value} sign-ins"}
 _TELL_OF_HOLES = """
     UPDATE judged_causes SET evidence_against = concat_ws(' ', nullif(evidence_against, ''), $told)
     WHERE incident_id = $incident AND cause <> 'unexplained'
@@ -176,7 +178,9 @@ def _write(
 ) -> None:
     sign_ins, devices, users, apps, onset, scope_name = counted
     first = ranked[0]
-    scope = f"{incident.scope_kind}={incident.scope_value}"
+    scope = _TOLD_AS.get(incident.scope_kind, "{kind}={value}").format(
+        kind=incident.scope_kind, value=incident.scope_value
+    )
     called = f"{scope} ({scope_name})" if scope_name else scope
     summary = (
         f"{incident.failures} device signatures of {called} were refused since {onset:%Y-%m-%dT%H:%MZ} "
