@@ -29,7 +29,7 @@ def text(path: Path) -> str:
 
 def sql_files(folder: Path) -> list[Path]:
     """Return the .sql files of a folder in the order of their names, which is the order they build on each other."""
-    return sorted(folder.glob("*.sql"))
+    return sorted(path for path in folder.glob("*.sql") if not path.is_dir())
 
 
 def query(table: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import duckdb
+import orjson
 
 from pipeline import assets, rule_files, store
 from pipeline.errors import UsageError
@@ -32,6 +33,9 @@ _CONSTRUCTS = (
         "{} gives another answer each time: use $since and $until",
     ),
 )
+# The table functions that neither reach outside the views, nor run text as SQL, nor change how the engine works.
+_TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "repeat", "json_each", "json_tree"})
+_RESERVED = {"noise": "a verdict", "unexplained": "what is left where no rule says enough"}
 _MESSAGE_LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
 
 
@@ -49,15 +53,13 @@ def check(path: Path) -> tuple[Fault, ...]:
 
     Raises UsageError where there is no such file or folder.
     """
-    if not path.exists():
-        raise UsageError(f"{path} does not exist: name a rule file or a folder of rules.")
-    chosen = assets.sql_files(path) if path.is_dir() else [path]
-    others = [file for file in rule_files.files() if file.resolve() not in {one.resolve() for one in chosen}]
+    files = chosen(path)
+    others = [file for file in rule_files.files() if file.resolve() not in {one.resolve() for one in files}]
     taken = {rule_files.read(file).id: file for file in others}
     faults: list[Fault] = []
     with store.empty() as con:
         con.execute("SET enable_external_access = false")
-        for file in chosen:
+        for file in files:
             faults += _faults(con, file)
             name = rule_files.read(file).id
             if name in taken:
@@ -66,8 +68,17 @@ def check(path: Path) -> tuple[Fault, ...]:
     return tuple(sorted(faults, key=lambda fault: (fault.file, fault.line, fault.message)))
 
 
+def chosen(path: Path) -> list[Path]:
+    """Return the rule files that a path names. Raises UsageError where there is no such file or folder."""
+    if not path.exists() and not path.is_symlink():
+        raise UsageError(f"{path} does not exist: name a rule file or a folder of rules.")
+    return assets.sql_files(path) if path.is_dir() else [path]
+
+
 def _faults(con: duckdb.DuckDBPyConnection, file: Path) -> list[Fault]:
     rule = rule_files.read(file)
+    if rule.unreadable:
+        return [Fault(str(file), 1, f"it cannot be read: {rule.unreadable}")]
     found = [*_header_faults(rule), *_construct_faults(rule.sql)]
     try:
         statements = duckdb.extract_statements(rule.sql)
@@ -87,6 +98,8 @@ def _header_faults(rule: rule_files.Rule) -> Iterator[tuple[int, str]]:
             yield line, f"header key {key} stands in line {lines[key]} already"
         elif key in ("id", "cause") and not re.fullmatch(r"[A-Za-z][\w.-]*", value):
             yield line, f"{key} is one word of letters, digits, _, . and -"
+        elif key == "cause" and value in _RESERVED:
+            yield line, f"cause {value} is {_RESERVED[value]}: name the cause that the rule speaks of"
         lines.setdefault(key, line)
     for key in ("id", "cause"):
         if key not in lines:
@@ -129,6 +142,7 @@ def _statement_faults(
     if statement.type != duckdb.StatementType.SELECT:
         yield _first_line(rule.sql), f"{statement.type.name} statement: a rule is one SELECT"
         return
+    yield from _table_function_faults(con, rule.sql)
     unknown = statement.named_parameters - {*rule_files.WINDOW, *rule.params, *rule.weights}
     for name in sorted(unknown):
         place = re.search(rf"\${re.escape(name)}\b", rule_files.blanked(rule.sql))
@@ -152,6 +166,30 @@ def _statement_faults(
                 _first_line(rule.sql),
                 f"output column {name}: a rule returns {', '.join(rule_files.EVIDENCE_COLUMNS)}",
             )
+
+
+def _table_function_faults(con: duckdb.DuckDBPyConnection, text: str) -> Iterator[tuple[int, str]]:
+    """Name the functions in the place of a table that a rule has no use for, wherever in the statement they stand."""
+    try:
+        ((taken_apart,),) = con.execute("SELECT json_serialize_sql(CAST($1 AS VARCHAR))", [text]).fetchall()
+    except duckdb.Error as error:
+        yield _said(error)
+        return
+    statement = orjson.loads(taken_apart)
+    if statement["error"]:  # what cannot be looked into may hold anything
+        yield _first_line(text), f"the SELECT cannot be taken apart: {statement['error_message']}"
+    ahead = [statement]
+    while ahead:
+        node = ahead.pop()
+        if isinstance(node, list):
+            ahead += node
+        elif isinstance(node, dict):
+            ahead += node.values()
+            if node.get("type") == "TABLE_FUNCTION":
+                name = str(node["function"].get("function_name", "")).lower()
+                if name not in _TABLE_FUNCTIONS and not re.fullmatch(_FILES, name):
+                    line = text.encode()[: node["query_location"]].count(b"\n") + 1
+                    yield line, f"{name} stands for a table that is none of the views: a rule reads the views only"
 
 
 def _said(error: duckdb.Error) -> tuple[int, str]:

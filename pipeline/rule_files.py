@@ -55,6 +55,7 @@ class Rule:
     references: str = ""
     false_positives: str = ""
     remediation: str = ""
+    unreadable: str = ""  # why the file could not be read, which is a fault as any other
 
     @property
     def shipped(self) -> bool:
@@ -87,11 +88,12 @@ def header(text: str) -> list[tuple[int, str, str]]:
 
 
 def read(path: Path) -> Rule:
-    """Return one rule, the gaps of its header filled with defaults. Raises UsageError where it cannot be opened."""
+    """Return one rule, the gaps of its header filled with defaults; one that cannot be opened is empty, and says so."""
+    unreadable = ""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError as error:
-        raise UsageError(f"{path} cannot be read as a rule: {error.strerror}.") from None
+        text, unreadable = "", error.strerror or type(error).__name__
     said = {key: value for _, key, value in reversed(header(text))}
     plain = {key: said[key] for key in _PLAIN if said.get(key)}
     return Rule(
@@ -103,6 +105,7 @@ def read(path: Path) -> Rule:
         requires=tuple(said.get("requires", "").split()),
         params=dict(_default(word) for word in said.get("params", "").split()),
         weights=dict(_default(word) for word in said.get("weights", "").split()),
+        unreadable=unreadable,
         **plain,
     )
 

@@ -6,6 +6,7 @@ by hand. What evidence amounts to is the judge's business: no cause and no weigh
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Evidence", "Fault", "Rule", "Value", "check", "evidence", "load", "not_evaluable", "shown"]
 
+_LONGEST_TEXT = 4000  # of evidence: the file keeps it, every report repeats it
 _PARAMETER = re.compile(r"\$([A-Za-z_]\w*)")
 
 
@@ -95,7 +97,8 @@ def _span(text: str) -> timedelta:
 def evidence(con: duckdb.DuckDBPyConnection, rule: Rule, values: Mapping[str, Value]) -> list[Evidence]:
     """Return what the rule says, one row an incident, in the order of incident ids; rows without log_odds say nothing.
 
-    ``values`` holds since and until, and what a user sets instead of the rule's defaults. Raises duckdb.Error.
+    ``values`` holds since and until, and what a user sets instead of the rule's defaults. Raises duckdb.Error, and
+    ValueError for log-odds that are no number.
     """
     answer = store.run(con, rule.sql, {**rule.params, **rule.weights, **values})
     columns = [column[0] for column in answer.description or ()]
@@ -103,9 +106,27 @@ def evidence(con: duckdb.DuckDBPyConnection, rule: Rule, values: Mapping[str, Va
     rows = [[row[at] for at in place] for row in answer.fetchall()]
     return sorted(
         (
-            Evidence(row[0], float(row[1]), row[2], row[3], row[4] or "", row[5] or "")
+            Evidence(
+                str(row[0]), _finite(row[1]), _text(row[2]), _text(row[3]), _text(row[4]) or "", _text(row[5]) or ""
+            )
             for row in rows
             if row[0] is not None and row[1] is not None
         ),
         key=lambda said: (said.incident_id, -said.log_odds, said.change_id or ""),
     )
+
+
+def _finite(log_odds: object) -> float:
+    """Return log-odds as a number. Raises ValueError for what is none, which would outweigh every other rule."""
+    number = float(str(log_odds))
+    if not math.isfinite(number):
+        raise ValueError(f"log_odds is {number}, which is no number")
+    return number
+
+
+def _text(value: object) -> str | None:
+    """Return text of bounded length, whatever type a user's rule gives it."""
+    if value is None:
+        return None
+    text = str(value)
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]} ..."

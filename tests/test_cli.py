@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import re
+from pathlib import Path
 
 import duckdb
 import pytest
 from program import last_line, signin_triage
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 WORKSPACE = "00000000-1111-2222-3333-444444444444"
 
@@ -117,7 +115,9 @@ def test_rules_are_listed_shown_and_checked() -> None:
     shown = signin_triage("rules", "show", listed[0]["rule"]).stdout
     assert "SELECT" in shown
     assert "$since" not in shown
-    assert signin_triage("rules", "check").returncode == 0
+    checked = signin_triage("rules", "check", "--format", "json")
+    assert checked.returncode == 0
+    assert json.loads(checked.stdout) == [{key: rule[key] for key in ("rule", "cause", "status")} for rule in listed]
 
 
 def test_a_rule_with_faults_has_them_named_with_file_and_line(tmp_path: Path) -> None:
@@ -127,3 +127,19 @@ def test_a_rule_with_faults_has_them_named_with_file_and_line(tmp_path: Path) ->
     faults = json.loads(told.stdout)
     assert faults
     assert all({"file", "line", "message"} <= set(fault) for fault in faults)
+
+
+def test_a_folder_without_rules_is_told_as_such(tmp_path: Path) -> None:
+    told = signin_triage("rules", "check", tmp_path, "--format", "json")
+    assert (told.returncode, json.loads(told.stdout)) == (0, [])
+    assert "holds no rule" in told.stderr
+
+
+def test_every_option_can_be_set_by_a_variable() -> None:
+    reference = (Path(__file__).parents[1] / "docs" / "reference.md").read_text()
+    options = re.findall(r"^\* `--([\w-]+).*", reference, re.MULTILINE)
+    assert {"db", "older-than", "seed"} <= set(options)
+    for option in set(options) - {"help"}:
+        told = re.findall(rf"^\* `--{option}[ `].*", reference, re.MULTILINE)
+        variable = f"SIGNIN_TRIAGE_{option.upper().replace('-', '_')}"
+        assert [line for line in told if variable not in line] == []

@@ -181,7 +181,8 @@ def test_nothing_is_purged_that_has_not_come_yet(db: Path) -> None:
 def test_the_command_counts_back_from_until_and_says_what_went_by_table(db: Path) -> None:
     publish(db, *old_and_new())
     until = (MORNING + DAY).isoformat()
-    told = signin_triage("purge", "--older-than", "90d", "--until", until, "--db", db, "--format", "json")
+    age = {"SIGNIN_TRIAGE_OLDER_THAN": "90d"}
+    told = signin_triage("purge", "--until", until, "--db", db, "--format", "json", env=age)
     assert told.returncode == 0, told.stderr
     removed = json.loads(told.stdout)
     assert (removed["SigninLogs"], removed["AuditLogs"], removed["ADFSSignInLogs"]) == (1, 1, 0)

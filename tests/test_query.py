@@ -95,6 +95,12 @@ def test_one_question_must_be_given(db: Path, words: tuple[str, ...]) -> None:
     assert "one question" in last_line(told.stderr)
 
 
+def test_a_question_on_the_command_line_wins_over_one_in_the_environment(db: Path) -> None:
+    told = signin_triage("query", "SELECT 1 AS a", "--db", db, env={"SIGNIN_TRIAGE_KQL": "failures | count"})
+    assert (told.returncode, told.stdout) == (0, "a\n1\n")
+    assert signin_triage("query", "--db", db, env={"SIGNIN_TRIAGE_KQL": "failures | count"}).stdout == "Count\n2\n"
+
+
 def test_a_file_that_is_not_there_is_5(tmp_path: Path) -> None:
     told = signin_triage("query", "SELECT 1", "--db", tmp_path / "none.duckdb")
     assert told.returncode == 5

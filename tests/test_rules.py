@@ -86,6 +86,71 @@ def test_a_rule_that_reads_files_or_the_clock_is_refused_by_the_name_of_the_cons
     assert any(construct in message for message in messages(write(statement)))
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        "enable_logging('QueryLog', storage='file', storage_path='here')",
+        '"force_checkpoint"()',
+        "query('SELECT 1')",
+        "json_execute_serialized_sql(json_serialize_sql('SELECT 1'))",
+    ],
+)
+def test_a_function_in_the_place_of_a_view_is_refused_where_it_does_more_than_count_or_unnest(
+    write: Callable[..., Path], function: str
+) -> None:
+    name = function.split("(", maxsplit=1)[0].strip('"')
+    path = write(f"WITH other AS (\n    SELECT 1 FROM {function}\n)\n{SELECT}")
+    assert (4, f"{name} stands for a table that is none of the views: a rule reads the views only") in [
+        (fault.line, fault.message) for fault in rules.check(path)
+    ]
+    assert rules.check(write(SELECT + ", range(3), unnest([1, 2])")) == ()
+
+
+@pytest.mark.parametrize("word", ["noise", "unexplained"])
+def test_a_word_that_is_no_cause_is_no_cause_of_a_rule(write: Callable[..., Path], word: str) -> None:
+    (fault,) = rules.check(write(SELECT, f"-- id: mine\n-- cause: {word}\n"))
+    assert (fault.line, fault.message.split(":")[0].split(" is ")[0]) == (2, f"cause {word}")
+
+
+def test_a_file_of_windows_is_a_rule_like_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "mine.sql"
+    path.write_bytes(f"\ufeff-- id: mine\n-- cause: own_cause\n{SELECT}\n".replace("\n", "\r\n").encode())
+    assert rules.check(path) == ()
+    assert rule_files.read(path).cause == "own_cause"
+
+
+def test_a_rule_that_cannot_be_opened_is_a_fault_beside_the_others(write: Callable[..., Path], tmp_path: Path) -> None:
+    write(SELECT)
+    (tmp_path / "gone.sql").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "folder.sql").mkdir()
+    (fault,) = rules.check(tmp_path)
+    assert (fault.file, fault.message) == (
+        str(tmp_path / "gone.sql"),
+        "it cannot be read: No such file or directory",
+    )
+    assert [rule.id for rule in rules.load([tmp_path]) if not rule.shipped] == ["gone", "mine"]
+
+
+@pytest.mark.parametrize("odds", ["'inf'", "'-inf'", "'nan'"])
+def test_log_odds_that_are_no_number_are_refused(
+    landed: Callable[..., duckdb.DuckDBPyConnection], write: Callable[..., Path], odds: str
+) -> None:
+    path = write(SELECT.replace("1e0", f"CAST({odds} AS DOUBLE)").replace("FROM incident_facts", ""))
+    rule = rule_files.read(write(path.read_text().replace("incident_id,", "'i' AS incident_id,"), header=""))
+    with pytest.raises(ValueError, match="which is no number"):
+        rules.evidence(landed(), rule, WINDOW)
+
+
+def test_evidence_of_any_type_and_length_is_text_of_bounded_length(
+    landed: Callable[..., duckdb.DuckDBPyConnection], write: Callable[..., Path]
+) -> None:
+    select = """SELECT 1 AS incident_id, 1 AS log_odds, 2 AS change_id, NULL AS change_workspace_id,
+    repeat('x', 1000000) AS evidence_for, {'a': 1} AS evidence_against"""
+    (said,) = rules.evidence(landed(), rule_files.read(write(select)), WINDOW)
+    assert (said.incident_id, said.change_id, said.evidence_against) == ("1", "2", "{'a': 1}")
+    assert len(said.evidence_for) < 5000
+
+
 def test_a_word_in_a_text_or_a_comment_is_no_construct(write: Callable[..., Path]) -> None:
     assert rules.check(write(SELECT.replace("'for'", "'now() and $then'") + " -- not random() either")) == ()
 

@@ -16,10 +16,16 @@ from pipeline.output import Format
 
 @command("demo")
 def demo(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the database and the report.")] = Path(
-        "demo"
-    ),
-    seed: Annotated[int, typer.Option("--seed", metavar="NUMBER", help="Another seed is another tenant.")] = 7,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", metavar="DIR", envvar="SIGNIN_TRIAGE_OUT", help="Folder for the database and the report."
+        ),
+    ] = Path("demo"),
+    seed: Annotated[
+        int,
+        typer.Option("--seed", metavar="NUMBER", envvar="SIGNIN_TRIAGE_SEED", help="Another seed is another tenant."),
+    ] = 7,
     form: As = Format.table,
     quiet: Quiet = False,
 ) -> int:

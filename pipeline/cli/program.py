@@ -64,8 +64,8 @@ def _run() -> int:
     except BrokenPipeError:
         return 0  # the reader went away (head, less): nothing is wrong, but nothing more can be written either
     except typer.TyperException as error:
-        text = " ".join(error.format_message().split())
-        console.say(f"signin-triage: {text} See `signin-triage --help`.")
+        text = " ".join(error.format_message().split()).rstrip(".")
+        console.say(f"signin-triage: {text}. See `signin-triage --help`.")
         return UsageError.exit_code
     except Exception as error:  # noqa: BLE001 the last door: a user gets a sentence, whatever went wrong
         return console.exit_code(error)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import duckdb
 
 _FROM_STDIN = "-"
+_KQL = "SIGNIN_TRIAGE_KQL"
 
 
 @command("query")
@@ -30,7 +31,7 @@ def query(
     ] = None,
     kql: Annotated[
         str | None,
-        typer.Option("--kql", metavar="KQL", envvar="SIGNIN_TRIAGE_KQL", help="The question in Kusto's language."),
+        typer.Option("--kql", metavar="KQL", envvar=_KQL, help="The question in Kusto's language."),
     ] = None,
     db: Db = DB,
     form: Annotated[
@@ -53,6 +54,8 @@ def query(
     """
     from pipeline import questions, settings
 
+    if sql is not None and kql == os.environ.get(_KQL):
+        kql = None  # what is said on the command line wins over the environment
     given = [each for each in (sql, kql) if each is not None]
     if len(given) != 1:
         raise UsageError("Give one question: signin-triage query 'SELECT ...', or signin-triage query --kql '...'.")

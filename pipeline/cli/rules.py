@@ -69,16 +69,27 @@ def rules_check(
 ) -> int:
     """Check rule files and name every fault at once, with file and line.
 
+    CSV and JSON list every rule that was checked, one with faults once for each of them.
+
     \b
     Example:
     signin-triage rules check my-rules/
     """
-    from pipeline import assets
-    from pipeline.rule_checks import check
+    from pipeline import assets, rule_files
+    from pipeline.rule_checks import check, chosen
 
+    files = chosen(path or assets.RULES)
+    if not files:
+        console.say(f"{path} holds no rule: rules are files named *.sql.")
     faults = check(path or assets.RULES)
-    rows = [{"file": str(fault.file), "line": fault.line, "message": fault.message} for fault in faults]
     if form is not Format.table:
+        rows: list[dict[str, object]] = []
+        for rule in map(rule_files.read, files):
+            named: dict[str, object] = {"rule": rule.id, "cause": rule.cause, "status": rule.status}
+            of_rule = [fault for fault in faults if fault.file == str(rule.path)]
+            rows += [named | {"file": each.file, "line": each.line, "message": each.message} for each in of_rule]
+            if not of_rule:
+                rows.append(named if form is Format.json else named | dict.fromkeys(("file", "line", "message")))
         output.write_rows(rows, form)
     for fault in faults:
         console.say(f"{fault.file}:{fault.line}: {fault.message}")

@@ -16,7 +16,12 @@ from pipeline.output import Format
 def purge(
     older_than: Annotated[
         str,
-        typer.Option("--older-than", metavar="TIME", help="Age of what goes, such as 90d, counted back from --until."),
+        typer.Option(
+            "--older-than",
+            metavar="TIME",
+            envvar="SIGNIN_TRIAGE_OLDER_THAN",
+            help="Age of what goes, such as 90d, counted back from --until.",
+        ),
     ],
     db: Db = DB,
     until: Until = None,
