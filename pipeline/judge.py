@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _QUIET = timedelta(hours=24)
 _RULE_SECONDS = 60
+_RULE_MEMORY = "4GB"  # for a rule of a user's own
 _YOUNG = timedelta(days=2)  # younger, an incident may still turn out to be another
 # Scopes are told in the kinds that users know: a region is a network, a way of signing in a part of the tenant.
 _TOLD_AS = {"region": "network=region {value}", "mode": "tenant={value} sign-ins"}
@@ -63,28 +64,25 @@ def judge(
     and named in the answer. Opens its own transactions, because a rule that fails would undo the caller's.
     """
     found = incidents.find(con, since, until)
+    known = con.execute("SELECT incident_ids FROM last_judgement").fetchall()
+    status = {one.incident_id: _status(one, known[0][0] if known else None, until) for one in found}
     with _transaction(con):
-        _enter(con, found)
+        counted = _enter(con, found, status)
     heard, left_out = _hear(con, pack, {**(values or {}), "since": since, "until": until})
     learned = calibration.learned(con)
     unseen = {row[0]: (row[1], row[2]) for row in con.execute(_sql("unseen_shares")).fetchall()}
-    counted = {row[0]: row[1:] for row in con.execute(_sql("counted_incidents")).fetchall()}
-    known = con.execute("SELECT incident_ids FROM last_judgement").fetchall()
-    statuses: Counter[str] = Counter()
     with _transaction(con):
         con.execute("DELETE FROM judged_causes")
         con.execute("DELETE FROM found_incidents")
         for incident in found:
-            status = _status(incident, known[0][0] if known else None, until)
-            statuses[status] += 1
             unseen_share, tables = unseen.get(incident.incident_id, (0.0, ""))
             ranked = ranking.ranked(heard.get(incident.incident_id, []), learned, unseen_share)
-            _write(con, incident, status, counted[incident.incident_id], ranked, until)
+            _write(con, incident, status[incident.incident_id], counted[incident.incident_id], ranked, until)
             if tables:
                 con.execute(_TELL_OF_HOLES, {"incident": incident.incident_id, "told": _holes(unseen_share, tables)})
         con.execute("DELETE FROM last_judgement")
         con.execute("INSERT INTO last_judgement VALUES (?)", [[incident.incident_id for incident in found]])
-    return Judgement(dict(statuses), left_out)
+    return Judgement(dict(Counter(status.values())), left_out)
 
 
 def refresh(con: duckdb.DuckDBPyConnection) -> None:
@@ -95,8 +93,10 @@ def refresh(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"INSERT INTO {name} {assets.text(files[name])}")
 
 
-def _enter(con: duckdb.DuckDBPyConnection, found: Sequence[incidents.Incident]) -> None:
-    """Store what was found, with everything that is still to be judged left blank."""
+def _enter(
+    con: duckdb.DuckDBPyConnection, found: Sequence[incidents.Incident], status: Mapping[str, str]
+) -> dict[str, Sequence[Any]]:
+    """Store what was found, only cause and what follows from it left blank, and return what each incident counts."""
     con.execute("DELETE FROM incident_failures")
     con.execute("DELETE FROM found_incidents")
     keys = [(incident.incident_id, key) for incident in found for key in incident.keys]
@@ -110,8 +110,17 @@ def _enter(con: duckdb.DuckDBPyConnection, found: Sequence[incidents.Incident]) 
         ],
     )
     for incident in found:
-        _insert(con, incident, {"status": "", "cause": ranking.UNEXPLAINED})
+        _insert(con, incident, {"status": status[incident.incident_id], "cause": ranking.UNEXPLAINED})
     refresh(con)
+    counted: dict[str, Sequence[Any]] = {row[0]: row[1:] for row in con.execute(_sql("counted_incidents")).fetchall()}
+    for incident in found:
+        sign_ins, devices, users, apps, *_ = counted[incident.incident_id]
+        con.execute(
+            "UPDATE found_incidents SET scope = ?, sign_ins = ?, devices = ?, users = ?, apps = ? "
+            "WHERE incident_id = ?",
+            [_scope(incident), sign_ins, devices, users, apps, incident.incident_id],
+        )
+    return counted
 
 
 def _hear(
@@ -153,9 +162,21 @@ def _within_time(con: duckdb.DuckDBPyConnection, rule: rules.Rule, values: Mappi
     watchdog = threading.Timer(_RULE_SECONDS, con.interrupt)
     watchdog.start()
     try:
-        return rules.evidence(con, rule, values)
+        with contextlib.nullcontext() if rule.shipped else _within_memory(con):
+            return rules.evidence(con, rule, values)
     finally:
         watchdog.cancel()
+
+
+@contextlib.contextmanager
+def _within_memory(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Bound what a user's rule may hold in memory; what the database holds already counts with it."""
+    ((before,),) = con.execute("SELECT current_setting('memory_limit')").fetchall()
+    con.execute(f"SET memory_limit = '{_RULE_MEMORY}'")
+    try:
+        yield
+    finally:
+        con.execute(f"SET memory_limit = '{before}'")
 
 
 def _status(incident: incidents.Incident, known: Sequence[str] | None, until: datetime) -> str:
@@ -178,9 +199,7 @@ def _write(
 ) -> None:
     sign_ins, devices, users, apps, onset, scope_name = counted
     first = ranked[0]
-    scope = _TOLD_AS.get(incident.scope_kind, "{kind}={value}").format(
-        kind=incident.scope_kind, value=incident.scope_value
-    )
+    scope = _scope(incident)
     called = f"{scope} ({scope_name})" if scope_name else scope
     summary = (
         f"{incident.failures} device signatures of {called} were refused since {onset:%Y-%m-%dT%H:%MZ} "
@@ -235,6 +254,11 @@ def _insert(con: duckdb.DuckDBPyConnection, incident: incidents.Incident, judged
     names = ", ".join(row)
     marks = ", ".join("?" * len(row))
     con.execute(f"INSERT INTO found_incidents ({names}) VALUES ({marks})", list(row.values()))  # noqa: S608 - our own column names
+
+
+def _scope(incident: incidents.Incident) -> str:
+    told = _TOLD_AS.get(incident.scope_kind, "{kind}={value}")
+    return told.format(kind=incident.scope_kind, value=incident.scope_value)
 
 
 def _holes(unseen_share: float, tables: str) -> str:

@@ -170,6 +170,32 @@ def test_a_rule_that_does_not_end_is_cut_off(
     assert "cut off" in judged(con, folder=tmp_path).not_evaluable[str(tmp_path / "own.sql")]
 
 
+def test_a_users_rule_sees_scope_status_and_counts_of_the_incidents(
+    land: Callable[[Story], duckdb.DuckDBPyConnection], tmp_path: Path
+) -> None:
+    con = land(BY_CAUSE["device_key_lost"]())
+    seen = (
+        OWN.format(odds="9e0").replace("FROM incident_facts", "FROM incidents")
+        + "WHERE scope LIKE 'device=%' AND status = 'resolved' AND sign_ins > 0 AND users = 1 AND apps > 0"
+    )
+    (tmp_path / "own.sql").write_text(seen)
+    judged(con, folder=tmp_path)
+    assert con.execute("SELECT cause FROM causes WHERE rank = 1").fetchall() == [("own_cause",)]
+
+
+def test_a_users_rule_that_takes_all_memory_is_refused_it_and_the_limit_is_lifted_after_it(
+    land: Callable[[Story], duckdb.DuckDBPyConnection], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judge, "_RULE_MEMORY", "200MB")
+    con = land(BY_CAUSE["device_key_lost"]())
+    limit = con.execute("SELECT current_setting('memory_limit')").fetchall()
+    (tmp_path / "own.sql").write_text(
+        OWN.format(odds="(SELECT length(CAST(list(x) AS VARCHAR)) FROM range(90000000) AS a(x))")
+    )
+    assert "memory" in judged(con, folder=tmp_path).not_evaluable[str(tmp_path / "own.sql")].lower()
+    assert con.execute("SELECT current_setting('memory_limit')").fetchall() == limit
+
+
 @pytest.mark.parametrize("tenant", ["alpha", "beta", "gamma", "delta", "epsilon"])
 def test_most_incidents_of_a_labelled_tenant_are_found_and_a_quiet_one_is_quiet(
     shared: Path, tenant: str, landed: Callable[..., duckdb.DuckDBPyConnection]
