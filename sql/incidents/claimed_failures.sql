@@ -67,7 +67,7 @@ numbered AS (
     FROM spaced
 ),
 begun AS (
-    SELECT kind, "value", spell, min(seen_at) AS onset
+    SELECT kind, "value", spell, min(seen_at) AS onset, max(seen_at) AS ending, count(*) AS failures
     FROM numbered
     GROUP BY kind, "value", spell
     HAVING count(*) >= 5
@@ -99,14 +99,48 @@ shared_policy AS (
     FROM together
     WHERE apps >= 3
     QUALIFY row_number() OVER (PARTITION BY "value", spell ORDER BY apps DESC, changed_at DESC, policy_id) = 1
+),
+-- Three devices or more that go on failing, all within one wider incident that has begun before, are what is left of it
+-- while it is repaired by and by; one or two may have a fault of their own.
+within_wider AS (
+    SELECT
+        n.kind, n."value", n.spell, w.kind AS wide_kind, w."value" AS wide_value, w.spell AS wide_spell
+    FROM begun AS n
+    INNER JOIN numbered AS f ON n.kind = f.kind AND n."value" = f."value" AND n.spell = f.spell
+    INNER JOIN scan_values AS v ON f.failure = v.failure
+    INNER JOIN begun AS w
+        ON v.kind = w.kind AND v."value" = w."value" AND n.onset >= w.onset AND n.onset <= w.ending + INTERVAL '4 days'
+    WHERE n.kind IN ('device', 'user') AND w.kind NOT IN ('device', 'user', 'tenant', 'mode')
+    GROUP BY n.kind, n."value", n.spell, w.kind, w."value", w.spell
+    HAVING count(*) >= 95e-2 * max(n.failures)
+),
+remainder AS (
+    SELECT kind, "value", spell, wide_kind, wide_value, wide_spell
+    FROM (
+        SELECT *, count(*) OVER (PARTITION BY wide_kind, wide_value, wide_spell) AS parts FROM within_wider
+    ) AS counted
+    WHERE parts >= 3
+    QUALIFY row_number() OVER (
+        PARTITION BY kind, "value", spell ORDER BY parts DESC, wide_kind, wide_value, wide_spell
+    ) = 1
+),
+placed AS (
+    SELECT
+        n.failure,
+        coalesce(r.wide_kind, n.kind) AS kind,
+        coalesce(r.wide_value, n."value") AS "value",
+        coalesce(r.wide_spell, n.spell) AS spell
+    FROM numbered AS n
+    INNER JOIN begun AS b ON n.kind = b.kind AND n."value" = b."value" AND n.spell = b.spell
+    LEFT JOIN remainder AS r ON n.kind = r.kind AND n."value" = r."value" AND n.spell = r.spell
 )
 SELECT
     CASE WHEN p.policy_id IS NULL THEN n.kind ELSE 'policy' END AS kind,
     coalesce(p.policy_id, n."value") AS "value",
     CASE WHEN p.policy_id IS NULL THEN n.spell ELSE -1 END AS spell,
-    n.workspace_id, n.source_table, n.sign_in_id, n.seen_at,
-    CAST(date_trunc('hour', n.arrived_at) AS TIMESTAMP) AS hour_of_arrival, n.failure
-FROM numbered AS n
-INNER JOIN begun AS b ON n.kind = b.kind AND n."value" = b."value" AND n.spell = b.spell
+    f.workspace_id, f.source_table, f.sign_in_id, f.seen_at,
+    CAST(date_trunc('hour', f.arrived_at) AS TIMESTAMP) AS hour_of_arrival, f.failure
+FROM placed AS n
+INNER JOIN scan_failures AS f ON n.failure = f.failure
 LEFT JOIN shared_policy AS p ON n.kind = 'app' AND n."value" = p."value" AND n.spell = p.spell
 ORDER BY 1, 2, 3, n.failure
