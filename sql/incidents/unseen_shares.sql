@@ -8,7 +8,12 @@ WITH hole AS (
 )
 SELECT
     i.incident_id,
-    count(*) FILTER (WHERE h.missed) / count(*) AS unseen_share,
+    -- of all hours of the tables that were asked for, also where only some of the hours were
+    count(*) FILTER (WHERE h.missed) / greatest(
+        count(*),
+        count(DISTINCT h.source_table) * (26e0 + date_diff(
+            'second', date_trunc('second', max(i.first_seen_at)), date_trunc('second', max(i.last_seen_at))) / 36e2)
+    ) AS unseen_share,
     array_to_string(list_sort(array_agg(DISTINCT h.source_table) FILTER (WHERE h.missed)), ', ') AS tables
 FROM incident_facts AS i
 INNER JOIN hole AS h
