@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import assets, blind_spots, calibration, rule_files, rules, store, timeline, verdicts
 from pipeline.errors import UsageError
-from pipeline.ranking import UNEXPLAINED
+from pipeline.fitting import UNEXPLAINED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from pipeline import assets, calibration, incidents, ranking, rules, views
+from pipeline import assets, calibration, fitting, incidents, ranking, rules, views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -110,7 +110,7 @@ def _enter(
         ],
     )
     for incident in found:
-        _insert(con, incident, {"status": status[incident.incident_id], "cause": ranking.UNEXPLAINED})
+        _insert(con, incident, {"status": status[incident.incident_id], "cause": fitting.UNEXPLAINED})
     refresh(con)
     counted: dict[str, Sequence[Any]] = {row[0]: row[1:] for row in con.execute(_sql("counted_incidents")).fetchall()}
     for incident in found:

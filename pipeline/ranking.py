@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.fitting import UNEXPLAINED as UNEXPLAINED
+from pipeline.fitting import UNEXPLAINED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

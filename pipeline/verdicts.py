@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import assets, rules
 from pipeline.errors import StoreUnusable, UsageError
-from pipeline.ranking import UNEXPLAINED
+from pipeline.fitting import UNEXPLAINED
 
 if TYPE_CHECKING:
     from datetime import datetime
