@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pipeline import assets, blind_spots, calibration, rule_files, rules, store, timeline, verdicts
+from pipeline import assets, blind_spots, calibration, lake_answers, rule_files, rules, timeline, verdicts
 from pipeline.errors import UsageError
 from pipeline.fitting import UNEXPLAINED
 
@@ -81,13 +81,13 @@ def explain(con: duckdb.DuckDBPyConnection, incident: str) -> Explanation:
     hours = {"since": about["first_seen_at"] - _DAY, "until": about["last_seen_at"]}
     unseen = ask("unseen", hours, assets.REPORTS)
     devices = ask("devices")
-    titles = {rule.cause: rule.title for rule in rules.load()} | _PLAIN
+    plain = titles()
     return Explanation(
-        incident=_titled(about, titles) | {"calibrated_on": calibration.told(con)},
+        incident=_titled(about, plain) | {"calibrated_on": calibration.told(con)},
         timeline=timeline.stretches(frame, counts, marks),
         shared=ask("shared"),
         controls=ask("controls"),
-        causes=[_titled(row, titles) for row in ask("causes")],
+        causes=[_titled(row, plain) for row in ask("causes")],
         change=next(iter(ask("change")), None),
         mfa=ask("mfa")[0],
         new_token=ask("new_token")[0],
@@ -99,8 +99,13 @@ def explain(con: duckdb.DuckDBPyConnection, incident: str) -> Explanation:
     )
 
 
+def titles() -> dict[str, str]:
+    """Return the plain words of every cause that this release knows."""
+    return {rule.cause: rule.title for rule in rules.load()} | _PLAIN
+
+
 def _rows(con: duckdb.DuckDBPyConnection, file: Path, values: dict[str, Any]) -> list[Row]:
-    answer = store.run(con, assets.text(file), values)
+    answer = lake_answers.run(con, assets.text(file), values)
     columns = [column[0] for column in answer.description or ()]
     return [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
 

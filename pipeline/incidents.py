@@ -8,18 +8,20 @@ SQL under sql/incidents does the counting, this room only turns the crank. No ca
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from pipeline import assets, store
+from pipeline import assets, engine, store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     import duckdb
+
+    from pipeline.engine import Engine
 
 # Five to ten turns are usual; what a later turn would add is detail of the largest incidents, slow to find.
 _TURNS = 40
@@ -45,7 +47,8 @@ class Incident:
     """Failures that share one explanation; times are UTC.
 
     ``failures`` counts those of the window, between ``first_seen_at`` and ``last_seen_at``; ``keys`` are of all, in the
-    order they happened, those before the window included.
+    order they happened, those before the window included. ``on_record_since`` is the hour in which the failure that
+    names the incident arrived.
     """
 
     incident_id: str
@@ -55,16 +58,21 @@ class Incident:
     last_seen_at: datetime
     failures: int
     keys: tuple[FailureKey, ...]
+    on_record_since: datetime
 
 
-def find(con: duckdb.DuckDBPyConnection, since: datetime, until: datetime) -> tuple[Incident, ...]:
+def find(
+    con: duckdb.DuckDBPyConnection, since: datetime, until: datetime, counting: Engine | None = None
+) -> tuple[Incident, ...]:
     """Return the incidents that failed in [since, until), in the order of their first failures there.
 
-    Strays belong to no incident. The same records and window give the same incidents and ids.
+    Strays belong to no incident. The same records and window give the same incidents and ids. What is counted of all
+    sign-ins, ``counting`` asks where they are.
     """
+    counting = counting or engine.here(con)
     window = {"since": since - _ONSET_BEFORE, "until": until}
     for name in _COUNTED_ONCE:
-        _store(con, name, window)
+        counting.keep(name, _sql(name), window)
     con.execute("CREATE OR REPLACE TEMP TABLE scan_windows (number BIGINT, " + _STRETCH + ")")
     con.execute("CREATE OR REPLACE TEMP TABLE scan_covers (number BIGINT, failure BIGINT)")
     _store(con, "scan_explained", window)
@@ -82,6 +90,21 @@ def find(con: duckdb.DuckDBPyConnection, since: datetime, until: datetime) -> tu
     for name in (*_COUNTED_ONCE, "scan_explained", "scan_offers", "scan_refitted", "scan_windows", "scan_covers"):
         con.execute(f"DROP TABLE IF EXISTS temp.{name}")
     return tuple(sorted(_incidents(claimed, since), key=lambda found: (found.first_seen_at, found.incident_id)))
+
+
+def together(parts: Sequence[Incident]) -> Incident:
+    """Return the one incident that several are parts of, over the scope of the largest."""
+    largest = max(parts, key=lambda part: (part.failures, part.incident_id))
+    first = min(parts, key=lambda part: (part.on_record_since, part.incident_id))
+    return replace(
+        largest,
+        incident_id=first.incident_id,
+        first_seen_at=min(part.first_seen_at for part in parts),
+        last_seen_at=max(part.last_seen_at for part in parts),
+        failures=sum(part.failures for part in parts),
+        keys=tuple(key for part in parts for key in part.keys),
+        on_record_since=first.on_record_since,
+    )
 
 
 def _settle(con: duckdb.DuckDBPyConnection, window: dict[str, datetime]) -> None:
@@ -102,26 +125,24 @@ def _settle(con: duckdb.DuckDBPyConnection, window: dict[str, datetime]) -> None
 def _incidents(claimed: list[tuple[Any, ...]], since: datetime) -> Iterator[Incident]:
     for (kind, value, _), rows in groupby(claimed, key=lambda row: row[:3]):
         failures = list(rows)
+        # what was on record first names it: neither a late record nor a scope that widens displaces that one
+        first = min(failures, key=lambda row: row[7:])
         seen_at = [row[6] for row in failures if row[6] >= since]
         if not seen_at:
             continue
         yield Incident(
-            incident_id=_identity(failures),
+            incident_id=_identity(first),
             scope_kind=kind,
             scope_value=value,
             first_seen_at=seen_at[0],
             last_seen_at=seen_at[-1],
             failures=len(seen_at),
             keys=tuple(FailureKey(*row[3:6]) for row in failures),
+            on_record_since=first[7],
         )
 
 
-def _identity(failures: list[tuple[Any, ...]]) -> str:
-    """Name an incident after the failure that was on record first.
-
-    A late record does not displace that one, nor does a scope that widens as more comes in.
-    """
-    first = min(failures, key=lambda row: row[7:])
+def _identity(first: tuple[Any, ...]) -> str:
     return hashlib.md5("\n".join(first[3:6]).encode(), usedforsecurity=False).hexdigest()[:16]
 
 

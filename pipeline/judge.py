@@ -7,23 +7,26 @@ may enter here.
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import duckdb
-
-from pipeline import assets, calibration, fitting, incidents, ranking, rules, views
+from pipeline import assets, calibration, fitting, hearing, history, incidents, ranking, views
+from pipeline.engine import here
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    import duckdb
+
+    from pipeline import rules
+    from pipeline.engine import Engine
+
 _QUIET = timedelta(hours=24)
-_RULE_SECONDS = 60
-_RULE_MEMORY = "4GB"  # for a rule of a user's own
+_CARRIED = 0.5  # from here on a cause carries an incident
+_THINKABLE = 0.2  # from here on it may be what carries another
 _YOUNG = timedelta(days=2)  # younger, an incident may still turn out to be another
 # Scopes are told in the kinds that users know: a region is a network, a way of signing in a part of the tenant.
 _TOLD_AS = {"region": "network=region {value}", "mode": "tenant={value} sign-ins"}
@@ -51,50 +54,114 @@ class Judgement:
     not_evaluable: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class _Case:
+    """Incidents as the rules have them: status, counts, hypotheses, and the hours of each that could not be read."""
+
+    status: Mapping[str, str]
+    counted: Mapping[str, Sequence[Any]]
+    ranked: Mapping[str, Sequence[ranking.Hypothesis]]
+    unseen: Mapping[str, tuple[float, str]]
+    not_evaluable: Mapping[str, str]
+
+
 def judge(
     con: duckdb.DuckDBPyConnection,
     pack: Sequence[rules.Rule],
     since: datetime,
     until: datetime,
     values: Mapping[str, rules.Value] | None = None,
+    engine: Engine | None = None,
 ) -> Judgement:
     """Find the incidents of [since, until), rank their causes and store both in the place of what was stored.
 
     ``values`` replaces defaults of the rules' parameters. A rule that is refused, fails or takes too long is left out
-    and named in the answer. Opens its own transactions, because a rule that fails would undo the caller's.
+    and named in the answer. Sign-ins are asked through ``engine``, without one in the database. Opens its own
+    transactions, because a rule that fails would undo the caller's.
     """
-    found = incidents.find(con, since, until)
-    known = con.execute("SELECT incident_ids FROM last_judgement").fetchall()
-    status = {one.incident_id: _status(one, known[0][0] if known else None, until) for one in found}
-    with _transaction(con):
-        counted = _enter(con, found, status)
-    heard, left_out = _hear(con, pack, {**(values or {}), "since": since, "until": until})
-    learned = calibration.learned(con)
-    unseen = {row[0]: (row[1], row[2]) for row in con.execute(_sql("unseen_shares")).fetchall()}
+    engine = engine or here(con)
+    bound = {**(values or {}), "since": since, "until": until}
+    found = incidents.find(con, since, until, engine)
+    case = _tried(con, engine, found, pack, bound)
+    joined = _joined(found, case.ranked)
+    if len(joined) < len(found):
+        found, case = joined, _tried(con, engine, joined, pack, bound)
     with _transaction(con):
         con.execute("DELETE FROM judged_causes")
         con.execute("DELETE FROM found_incidents")
         for incident in found:
-            unseen_share, tables = unseen.get(incident.incident_id, (0.0, ""))
-            ranked = ranking.ranked(heard.get(incident.incident_id, []), learned, unseen_share)
-            _write(con, incident, status[incident.incident_id], counted[incident.incident_id], ranked, until)
+            name = incident.incident_id
+            _write(con, incident, case.status[name], case.counted[name], case.ranked[name], until)
+            unseen_share, tables = case.unseen.get(name, (0.0, ""))
             if tables:
                 con.execute(_TELL_OF_HOLES, {"incident": incident.incident_id, "told": _holes(unseen_share, tables)})
+        history.remember(con, since, until, until - _QUIET)
         con.execute("DELETE FROM last_judgement")
         con.execute("INSERT INTO last_judgement VALUES (?)", [[incident.incident_id for incident in found]])
-    return Judgement(dict(Counter(status.values())), left_out)
+    return Judgement(dict(Counter(case.status.values())), case.not_evaluable)
 
 
-def refresh(con: duckdb.DuckDBPyConnection) -> None:
+def refresh(engine: Engine) -> None:
     """Fill the stored evidence views from the incidents that are stored now."""
+    engine.tell(("incident_failures", "found_incidents"))
     files = {views.name_of(file): file for file in assets.sql_files(assets.VIEWS)}
     for name in EVIDENCE_VIEWS:
-        con.execute(f"DELETE FROM {name}")  # noqa: S608 - one of the names above
-        con.execute(f"INSERT INTO {name} {assets.text(files[name])}")
+        engine.fill(name, assets.text(files[name]))
+
+
+def _tried(
+    con: duckdb.DuckDBPyConnection,
+    engine: Engine,
+    found: Sequence[incidents.Incident],
+    pack: Sequence[rules.Rule],
+    values: Mapping[str, Any],
+) -> _Case:
+    """Put incidents before the rules, and rank what they say of each."""
+    known = con.execute("SELECT incident_ids FROM last_judgement").fetchall()
+    status = {one.incident_id: _status(one, known[0][0] if known else None, values["until"]) for one in found}
+    with _transaction(con):
+        counted = _enter(con, found, status, engine)
+    heard, not_evaluable = hearing.hear(con, engine, pack, values)
+    learned = calibration.learned(con)
+    unseen = {row[0]: (row[1], row[2]) for row in con.execute(_sql("unseen_shares")).fetchall()}
+    ranked = {
+        name: ranking.ranked(heard.get(name, []), learned, unseen.get(name, (0.0, ""))[0])
+        for name in (incident.incident_id for incident in found)
+    }
+    return _Case(status, counted, ranked, unseen, not_evaluable)
+
+
+def _joined(
+    found: Sequence[incidents.Incident], ranked: Mapping[str, Sequence[ranking.Hypothesis]]
+) -> tuple[incidents.Incident, ...]:
+    """Join incidents that one change brought about in one way, for they share an explanation.
+
+    What carries one incident and can be thought of another is likelier to be both than two causes at once.
+    """
+    told = {name: _explanations(hypotheses) for name, hypotheses in ranked.items()}
+    carried = {why for of in told.values() for why, confidence in of.items() if confidence >= _CARRIED}
+    parts: dict[Hashable, list[incidents.Incident]] = {}
+    for incident in found:
+        shared = {
+            why: sure for why, sure in told[incident.incident_id].items() if why in carried and sure >= _THINKABLE
+        }
+        likeliest = max(shared, key=lambda why: (shared[why], why)) if shared else incident.incident_id
+        parts.setdefault(likeliest, []).append(incident)
+    joined = [incidents.together(several) for several in parts.values()]
+    return tuple(sorted(joined, key=lambda one: (one.first_seen_at, one.incident_id)))
+
+
+def _explanations(hypotheses: Sequence[ranking.Hypothesis]) -> dict[tuple[str, str, str], float]:
+    """Return how likely each cause with the change that brought it about is; those that name no change are left out."""
+    return {
+        (one.cause, one.change_workspace_id or "", one.change_id): one.confidence
+        for one in hypotheses
+        if one.change_id is not None
+    }
 
 
 def _enter(
-    con: duckdb.DuckDBPyConnection, found: Sequence[incidents.Incident], status: Mapping[str, str]
+    con: duckdb.DuckDBPyConnection, found: Sequence[incidents.Incident], status: Mapping[str, str], engine: Engine
 ) -> dict[str, Sequence[Any]]:
     """Store what was found, only cause and what follows from it left blank, and return what each incident counts."""
     con.execute("DELETE FROM incident_failures")
@@ -111,8 +178,8 @@ def _enter(
     )
     for incident in found:
         _insert(con, incident, {"status": status[incident.incident_id], "cause": fitting.UNEXPLAINED})
-    refresh(con)
-    counted: dict[str, Sequence[Any]] = {row[0]: row[1:] for row in con.execute(_sql("counted_incidents")).fetchall()}
+    refresh(engine)
+    counted: dict[str, Sequence[Any]] = {row[0]: row[1:] for row in engine.ask(_sql("counted_incidents"), {}).rows}
     for incident in found:
         sign_ins, devices, users, apps, *_ = counted[incident.incident_id]
         con.execute(
@@ -121,62 +188,6 @@ def _enter(
             [_scope(incident), sign_ins, devices, users, apps, incident.incident_id],
         )
     return counted
-
-
-def _hear(
-    con: duckdb.DuckDBPyConnection, pack: Sequence[rules.Rule], values: Mapping[str, Any]
-) -> tuple[dict[str, list[tuple[rules.Rule, rules.Evidence]]], dict[str, str]]:
-    """Return what the rules say of each incident, and why those that say nothing could not."""
-    heard: dict[str, list[tuple[rules.Rule, rules.Evidence]]] = {}
-    left_out: dict[str, str] = {}
-    ids: set[str] = set()
-    for rule in pack:
-        name = rule.id if rule.shipped else str(rule.path)
-        reason = _refusal(rule, ids) or rules.not_evaluable(con, rule, values["since"])
-        ids.add(rule.id)
-        if reason is None:
-            try:
-                for said in _within_time(con, rule, values):
-                    heard.setdefault(said.incident_id, []).append((rule, said))
-            except duckdb.InterruptException:
-                reason = f"cut off after {_RULE_SECONDS} seconds"
-            except (duckdb.Error, ValueError, TypeError) as error:
-                reason = f"it failed: {str(error).splitlines()[0]}"
-        if reason is not None:
-            left_out[name] = reason
-    return heard, left_out
-
-
-def _refusal(rule: rules.Rule, ids: set[str]) -> str | None:
-    """Return why a user's rule may not run; our own pack is linted when it is built."""
-    if rule.shipped:
-        return None
-    faults = rules.check(rule.path)
-    if faults:
-        more = f" (and {len(faults) - 1} more faults)" if len(faults) > 1 else ""
-        return f"line {faults[0].line}: {faults[0].message}{more}"
-    return f"id {rule.id} is taken by another rule" if rule.id in ids else None
-
-
-def _within_time(con: duckdb.DuckDBPyConnection, rule: rules.Rule, values: Mapping[str, Any]) -> list[rules.Evidence]:
-    watchdog = threading.Timer(_RULE_SECONDS, con.interrupt)
-    watchdog.start()
-    try:
-        with contextlib.nullcontext() if rule.shipped else _within_memory(con):
-            return rules.evidence(con, rule, values)
-    finally:
-        watchdog.cancel()
-
-
-@contextlib.contextmanager
-def _within_memory(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Bound what a user's rule may hold in memory; what the database holds already counts with it."""
-    ((before,),) = con.execute("SELECT current_setting('memory_limit')").fetchall()
-    con.execute(f"SET memory_limit = '{_RULE_MEMORY}'")
-    try:
-        yield
-    finally:
-        con.execute(f"SET memory_limit = '{before}'")
 
 
 def _status(incident: incidents.Incident, known: Sequence[str] | None, until: datetime) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pipeline import rule_files, store
+from pipeline import rule_files
 from pipeline.pages import TABLES
 from pipeline.rule_checks import Fault, check
 from pipeline.rule_files import Rule, Value
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    import duckdb
+    from pipeline.engine import Engine
 
 __all__ = ["Evidence", "Fault", "Rule", "Value", "check", "evidence", "load", "not_evaluable", "shown"]
 
@@ -73,17 +73,17 @@ def _literal(value: Value) -> str:
     return repr(value)
 
 
-def not_evaluable(con: duckdb.DuckDBPyConnection, rule: Rule, since: datetime) -> str | None:
+def not_evaluable(engine: Engine, rule: Rule, since: datetime) -> str | None:
     """Return why a rule cannot be asked of these records, or None where it can.
 
     `table:NAME` asks for a record in that table, `history:3d` (or `12h`) for sign-ins that long before the window.
     """
     for need in rule.requires:
         kind, _, what = need.partition(":")
-        if kind == "table" and what in TABLES and not con.execute(f"SELECT 1 FROM {what} LIMIT 1").fetchall():  # noqa: S608 - one of our own names
+        if kind == "table" and what in TABLES and not engine.ask(f"SELECT 1 AS one FROM {what} LIMIT 1", {}).rows:  # noqa: S608 - one of our own names
             return f"{what} holds no record"
         if kind == "history":
-            ((oldest,),) = con.execute("SELECT min(seen_at) FROM sign_ins").fetchall()
+            ((oldest,),) = engine.ask("SELECT min(seen_at) AS oldest FROM sign_ins", {}).rows
             if oldest is None or oldest > since - _span(what):
                 return f"history of {what} before the window is missing"
     return None
@@ -94,16 +94,15 @@ def _span(text: str) -> timedelta:
     return int(text[:-1]) * {"d": timedelta(days=1), "h": timedelta(hours=1)}[text[-1]]
 
 
-def evidence(con: duckdb.DuckDBPyConnection, rule: Rule, values: Mapping[str, Value]) -> list[Evidence]:
+def evidence(engine: Engine, rule: Rule, values: Mapping[str, Value]) -> list[Evidence]:
     """Return what the rule says, one row an incident, in the order of incident ids; rows without log_odds say nothing.
 
     ``values`` holds since and until, and what a user sets instead of the rule's defaults. Raises duckdb.Error, and
     ValueError for log-odds that are no number.
     """
-    answer = store.run(con, rule.sql, {**rule.params, **rule.weights, **values})
-    columns = [column[0] for column in answer.description or ()]
-    place = [columns.index(name) for name in rule_files.EVIDENCE_COLUMNS]
-    rows = [[row[at] for at in place] for row in answer.fetchall()]
+    answer = engine.ask(rule.sql, {**rule.params, **rule.weights, **values})
+    place = [answer.columns.index(name) for name in rule_files.EVIDENCE_COLUMNS]
+    rows = [[row[at] for at in place] for row in answer.rows]
     return sorted(
         (
             Evidence(

@@ -30,17 +30,18 @@ def build(con: duckdb.DuckDBPyConnection, until: datetime = BEYOND, *, unfilled:
     """
     con.execute("BEGIN")
     con.execute("UPDATE horizon SET until = ?", [until])
+    con.execute("DELETE FROM lake_answers")
     con.execute("DELETE FROM audit_operations")
     con.execute(assets.text(assets.DATA / "audit_operations.sql"), {"file": str(assets.DATA / "audit_operations.csv")})
-    files = {name_of(file): assets.text(file) for file in assets.sql_files(assets.VIEWS)}
+    selects = files()
     tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-    for name, select in files.items():
+    for name, select in selects.items():
         if _kind(select) == "TABLE" and name in tables:
             con.execute(f"DELETE FROM {name}")  # nothing that is derived may feed on what it was before
-    for name, select in files.items():
+    for name, select in selects.items():
         rows = f"SELECT * FROM ({select}) LIMIT 0" if name in unfilled else select
         con.execute(f"CREATE OR REPLACE {_kind(select)} {name} AS {rows}")  # our own file's name, no one else's text
-    _comment(con, [comment for name, select in files.items() for comment in _header(name, select, files)])
+    _comment(con, [comment for name, select in selects.items() for comment in _header(name, select, selects)])
     con.execute("COMMIT")
 
 
@@ -54,13 +55,23 @@ def comment_tables(con: duckdb.DuckDBPyConnection) -> None:
     _comment(con, [*shared, *(("TABLE", table, column, comment) for table, column, comment in rows if table)])
 
 
+def files() -> dict[str, str]:
+    """Return our views in the order in which they build on each other: name and SELECT."""
+    return {name_of(file): assets.text(file) for file in assets.sql_files(assets.VIEWS)}
+
+
 def name_of(file: Path) -> str:
     """Return the name of the view that a file under sql/views defines."""
     return file.stem.split("_", 1)[1]
 
 
+def is_stored(select: str) -> bool:
+    """Tell whether a view's rows are stored."""
+    return "\n-- stored: yes\n" in select
+
+
 def _kind(select: str) -> str:
-    return "TABLE" if "\n-- stored: yes\n" in select else "VIEW"
+    return "TABLE" if is_stored(select) else "VIEW"
 
 
 def _header(name: str, select: str, files: Mapping[str, str]) -> list[tuple[str, str, str, str]]:

@@ -9,6 +9,7 @@ import pytest
 from stories import BY_CAUSE, SINCE, UNTIL
 
 from pipeline import judge, rules
+from pipeline.engine import here
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +58,7 @@ def tell(landed: Callable[..., duckdb.DuckDBPyConnection]) -> Callable[[str], To
             con = landed(*BY_CAUSE[cause]().pages(), workspace_id="w")
             judge.judge(con, list(PACK.values()), SINCE, UNTIL)
             causes = [row[0] for row in con.execute("SELECT cause FROM found_incidents").fetchall()]
-            _told[cause] = Told(causes, {rule.id: rules.evidence(con, rule, WINDOW) for rule in PACK.values()})
+            _told[cause] = Told(causes, {rule.id: rules.evidence(here(con), rule, WINDOW) for rule in PACK.values()})
         return _told[cause]
 
     return tells

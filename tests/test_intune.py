@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import polars as pl
 import pytest
+from exported import read
 from records import MORNING, WINDOW, audit, page
 
-from pipeline import assets, exports, store
+from pipeline import assets, store
 from pipeline import pull as pulling
 from pipeline.logs import LogAnalytics
 from pipeline.patience import Patience
@@ -219,7 +220,7 @@ def test_a_workspace_without_intune_is_seen_whole(
 def test_an_exported_record_of_intune_is_known_for_one(tmp_path: Path, name: str, silent: dict[str, Any]) -> None:
     file = tmp_path / f"{name}.ndjson"
     file.write_bytes(orjson.dumps(record() | silent))
-    (batch,) = exports.read(file)
+    (batch,) = read(file)
     assert ([each.table for each in batch.pages], batch.rejects) == (["IntuneAuditLogs"], ())
 
 
@@ -228,6 +229,6 @@ def test_what_is_pulled_and_imported_is_one_record(
 ) -> None:
     file = tmp_path / "x.ndjson"
     file.write_bytes(orjson.dumps(record(AuditEventId=None) | {"TenantId": WORKSPACE}))
-    con = landed(*next(exports.read(file)).pages)
+    con = landed(*next(read(file)).pages)
     pulled({"IntuneAuditLogs": in_workspace(record(AuditEventId=None))}, con, tmp_path, monkeypatch)
     assert con.execute("SELECT count(*) FROM IntuneAuditLogs").fetchall() == [(1,)]

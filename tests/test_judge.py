@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from stories import BY_CAUSE, ONSET, SINCE, UNTIL, Story, attempt, calm
 
-from pipeline import judge, rules
+from pipeline import hearing, judge, rules
 from pipeline.pages import Page
 
 if TYPE_CHECKING:
@@ -92,6 +92,26 @@ def test_what_no_rule_knows_is_unexplained_and_still_has_a_next_step(
     assert next_step
 
 
+@pytest.mark.parametrize(("change", "incidents"), [("'change-1'", 1), ("CAST(NULL AS VARCHAR)", 2)])
+def test_incidents_that_one_change_brought_about_in_one_way_are_one(
+    land: Callable[[Story], duckdb.DuckDBPyConnection], tmp_path: Path, change: str, incidents: int
+) -> None:
+    own = OWN.format(odds="9e0").replace("CAST(NULL AS VARCHAR) AS change_id", f"{change} AS change_id")
+    (tmp_path / "own.sql").write_text(own)
+    story = BY_CAUSE["device_reregistered"]()
+    story.refuse(lambda record: record["UserId"] == "user-3")
+    con = land(story)
+    judged(con, folder=tmp_path)
+    found = con.execute("SELECT scope, failures, devices, cause FROM incidents ORDER BY scope").fetchall()
+    assert len(found) == incidents
+    assert sum(failures for _, failures, *_ in found) == 38
+    assert sum(devices for _, _, devices, _ in found) == 2
+    assert {cause for *_, cause in found} == {"own_cause"}
+    assert con.execute("SELECT count(DISTINCT incident_id), count(*) FROM incident_failures").fetchall() == [
+        (incidents, 38)
+    ]
+
+
 def test_a_device_that_failed_from_its_first_moment_on_is_unexplained(
     land: Callable[[Story], duckdb.DuckDBPyConnection],
 ) -> None:
@@ -163,7 +183,7 @@ def test_a_rule_that_is_refused_or_fails_is_named_by_its_file_and_the_night_is_d
 def test_a_rule_that_does_not_end_is_cut_off(
     land: Callable[[Story], duckdb.DuckDBPyConnection], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(judge, "_RULE_SECONDS", 0.5)
+    monkeypatch.setattr(hearing, "_RULE_SECONDS", 0.5)
     con = land(BY_CAUSE["device_key_lost"]())
     endless = "(SELECT count(*) FROM range(100000000) AS a(x), range(1000000) AS b(y) WHERE x % 7 = y % 11)"
     (tmp_path / "own.sql").write_text(OWN.format(odds=endless))
@@ -186,7 +206,7 @@ def test_a_users_rule_sees_scope_status_and_counts_of_the_incidents(
 def test_a_users_rule_that_takes_all_memory_is_refused_it_and_the_limit_is_lifted_after_it(
     land: Callable[[Story], duckdb.DuckDBPyConnection], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(judge, "_RULE_MEMORY", "200MB")
+    monkeypatch.setattr(hearing, "_RULE_MEMORY", "200MB")
     con = land(BY_CAUSE["device_key_lost"]())
     limit = con.execute("SELECT current_setting('memory_limit')").fetchall()
     (tmp_path / "own.sql").write_text(

@@ -8,6 +8,7 @@ import pytest
 from stories import BY_CAUSE, SINCE, UNTIL
 
 from pipeline import assets, judge, rule_files, rules
+from pipeline.engine import here
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def test_log_odds_that_are_no_number_are_refused(
     path = write(SELECT.replace("1e0", f"CAST({odds} AS DOUBLE)").replace("FROM incident_facts", ""))
     rule = rule_files.read(write(path.read_text().replace("incident_id,", "'i' AS incident_id,"), header=""))
     with pytest.raises(ValueError, match="which is no number"):
-        rules.evidence(landed(), rule, WINDOW)
+        rules.evidence(here(landed()), rule, WINDOW)
 
 
 def test_evidence_of_any_type_and_length_is_text_of_bounded_length(
@@ -146,7 +147,7 @@ def test_evidence_of_any_type_and_length_is_text_of_bounded_length(
 ) -> None:
     select = """SELECT 1 AS incident_id, 1 AS log_odds, 2 AS change_id, NULL AS change_workspace_id,
     repeat('x', 1000000) AS evidence_for, {'a': 1} AS evidence_against"""
-    (said,) = rules.evidence(landed(), rule_files.read(write(select)), WINDOW)
+    (said,) = rules.evidence(here(landed()), rule_files.read(write(select)), WINDOW)
     assert (said.incident_id, said.change_id, said.evidence_against) == ("1", "2", "{'a': 1}")
     assert len(said.evidence_for) < 5000
 
@@ -195,7 +196,7 @@ def test_a_shown_rule_runs_as_it_stands_and_says_what_the_bound_one_says(
     for rule in rules.load():
         shown = rules.shown(rule, WINDOW)
         assert not con.extract_statements(shown)[0].named_parameters
-        assert len(con.execute(shown).fetchall()) == len(rules.evidence(con, rule, WINDOW))
+        assert len(con.execute(shown).fetchall()) == len(rules.evidence(here(con), rule, WINDOW))
 
 
 def test_values_are_shown_as_literals_of_their_type(write: Callable[..., Path]) -> None:
@@ -211,7 +212,7 @@ def test_a_rule_without_its_table_or_its_history_says_why_it_cannot_be_evaluated
     con = landed(*BY_CAUSE["device_key_lost"]().pages(), workspace_id="w")
     header = "-- id: mine\n-- cause: own_cause\n-- requires: "
     audited = rule_files.read(write(SELECT, f"{header}table:AuditLogs\n"))
-    assert rules.not_evaluable(con, audited, SINCE) == "AuditLogs holds no record"
+    assert rules.not_evaluable(here(con), audited, SINCE) == "AuditLogs holds no record"
     looking_back = rule_files.read(write(SELECT, f"{header}table:SigninLogs history:3d\n"))
-    assert rules.not_evaluable(con, looking_back, SINCE) == "history of 3d before the window is missing"
-    assert rules.not_evaluable(con, looking_back, UNTIL) is None
+    assert rules.not_evaluable(here(con), looking_back, SINCE) == "history of 3d before the window is missing"
+    assert rules.not_evaluable(here(con), looking_back, UNTIL) is None

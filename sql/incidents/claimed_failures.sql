@@ -39,18 +39,45 @@ settled AS (
 -- A scope that did not succeed in between has not recovered, however long nothing was seen of it.
 followed AS (
     SELECT
-        o.kind, o."value", o.failure, f.slot,
-        lag(f.slot) OVER (PARTITION BY o.kind, o."value" ORDER BY o.failure) AS slot_before
+        o.kind, o."value", o.failure, f.slot, f.seen_at,
+        lag(f.slot) OVER before_it AS slot_before,
+        lag(f.seen_at) OVER before_it AS seen_before
     FROM settled AS o
     INNER JOIN scan_failures AS f ON o.failure = f.failure
+    WINDOW before_it AS (PARTITION BY o.kind, o."value" ORDER BY o.failure)
+),
+-- What began again shortly after the scope itself was changed anew has a reason of its own, unless such changes are its
+-- daily bread.
+own_change AS (
+    SELECT 'device' AS kind, target_id AS "value", changed_at FROM changes WHERE change_kind = 'device_registration'
+    UNION ALL
+    SELECT 'app', target_id, changed_at FROM changes WHERE change_kind IN ('credential', 'certificate', 'key', 'app_config')
+    UNION ALL
+    SELECT 'policy', target_id, changed_at FROM changes WHERE change_kind = 'policy'
+    UNION ALL
+    SELECT 'domain', lower(coalesce(target_id, target)), changed_at FROM changes WHERE change_kind = 'federation'
+    UNION ALL
+    SELECT 'domain', lower(target), changed_at FROM changes WHERE change_kind = 'federation' AND target <> target_id
+),
+renewed AS (
+    SELECT g.failure
+    FROM followed AS g
+    INNER JOIN own_change AS c
+        ON g.kind = c.kind AND CASE WHEN g.kind = 'domain' THEN lower(g."value") ELSE g."value" END = c."value"
+        AND c.changed_at <= g.seen_at AND c.changed_at >= g.seen_at - INTERVAL '14 days'
+    WHERE g.slot - g.slot_before > 96
+    GROUP BY g.failure, g.seen_at, g.seen_before
+    HAVING max(c.changed_at) > g.seen_before AND max(c.changed_at) >= g.seen_at - INTERVAL '36 hours'
+        AND count(DISTINCT date_trunc('day', c.changed_at)) <= 3
 ),
 recovered AS (
     SELECT DISTINCT g.kind, g."value", g.failure
     FROM followed AS g
     INNER JOIN scan_successes AS s
         ON g.kind = s.kind AND g."value" = s."value" AND s.slot > g.slot_before AND s.slot < g.slot
+    LEFT JOIN renewed AS n ON g.failure = n.failure
     -- the service itself fails for hours: a second time is another incident
-    WHERE g.slot - g.slot_before > CASE WHEN g.kind IN ('tenant', 'mode') THEN 48 ELSE 4 * 96 END
+    WHERE g.slot - g.slot_before > CASE WHEN g.kind IN ('tenant', 'mode') THEN 48 ELSE 4 * 96 END OR n.failure IS NOT NULL
 ),
 spaced AS (
     SELECT

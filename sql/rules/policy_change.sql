@@ -8,22 +8,30 @@
 -- mechanism: indirect
 -- requires: table:AuditLogs
 -- params: within=72
--- weights: base=-5 change=6 users=1 apps=1 scope=2 outside=-1 stranger=-3 few=-3
+-- weights: base=-5 change=6 users=1 apps=1 scope=2 outside=-1 stranger=-3 few=-3 one_device=-2
 -- references: entra-docs monitoring-health/reference-audit-activities.md
 -- false_positives: A build or a network that broke shortly after an unrelated policy change.
 -- remediation: Set the policy to report-only for one of the users and see whether the failures end; then find why these devices cannot prove themselves.
 WITH strongest AS (
-    SELECT *
-    FROM incident_changes
-    WHERE change_kind = 'policy' AND touches = 'policy' AND delay_hours <= $within
-    QUALIFY row_number() OVER (PARTITION BY incident_id ORDER BY strength DESC, changed_at DESC, change_id) = 1
+    SELECT t.*
+    FROM incident_changes AS t
+    INNER JOIN changes AS c ON t.change_id = c.change_id AND t.change_workspace_id = c.workspace_id
+    INNER JOIN incident_facts AS i ON t.incident_id = i.incident_id
+    WHERE t.change_kind = 'policy' AND t.touches = 'policy' AND t.delay_hours <= $within
+    QUALIFY row_number() OVER (
+        PARTITION BY t.incident_id
+        -- that of the scope's own policy first, unless another is clearly stronger
+        ORDER BY t.strength * CASE WHEN i.scope_kind = 'policy' AND i.scope_value <> c.target_id THEN 8e-1 ELSE 1e0 END DESC,
+            t.changed_at DESC, t.change_id
+    ) = 1
 )
 SELECT
     f.incident_id,
     $base + $change * coalesce(c.strength, 0e0) + $users * least(1e0, f.users / 8e0) + $apps * least(1e0, f.apps / 4e0)
         + $scope * CASE WHEN f.scope_kind IN ('policy', 'platform', 'os') THEN 1e0 ELSE 0e0 END
         + $outside * least(1e0, 10e0 * coalesce(k.outside_rate, 0e0))
-        + $stranger * f.strange_share + $few * CASE WHEN f.users < 3 THEN 1e0 ELSE 0e0 END AS log_odds,
+        + $stranger * f.strange_share + $few * CASE WHEN f.users < 3 THEN 1e0 ELSE 0e0 END
+        + $one_device * CASE WHEN f.device_share >= 8e-1 THEN 1e0 ELSE 0e0 END AS log_odds,
     c.change_id,
     c.change_workspace_id,
     concat(

@@ -56,6 +56,7 @@ named AS (
 aimed AS (
     SELECT
         *,
+        CASE WHEN array_length(ids) > 0 THEN ids[1] END AS first_id,
         coalesce(nullif(array_to_string(names, ', '), ''), nullif(array_to_string(other_names, ', '), '')) AS target
     FROM named
 ),
@@ -66,7 +67,7 @@ classified AS (
         -- of what an operation may be, configuration says least
         coalesce(min(o.target_type) FILTER (WHERE o.target_type <> 'ConfigurationProfile'), min(o.target_type)) AS target_type
     FROM aimed AS a
-    INNER JOIN audit_operations AS o ON o.change_kind = 'intune' AND lower(a.operation) GLOB o.operation
+    INNER JOIN audit_operations AS o ON o.change_kind = 'intune' AND lower(a.operation) LIKE replace(o.operation, '*', '%')
     GROUP BY a.workspace_id, a.record_id
 )
 SELECT
@@ -83,8 +84,8 @@ SELECT
         WHEN regexp_matches(concat_ws(' ', a.target, a.old_value, a.new_value), '(?i)certificate|scep|pkcs') THEN 'Certificate'
         ELSE c.target_type
     END AS target_type,
-    a.ids[1] AS target_id,
-    coalesce(a.target, a.ids[1]) AS target,
+    a.first_id AS target_id,
+    coalesce(a.target, a.first_id) AS target,
     coalesce(
         nullif(a.actor.UPN, ''),
         nullif(a.actor."Name", ''),

@@ -9,7 +9,7 @@ WITH classified AS (
         a.WorkspaceId AS workspace_id,
         a.Id AS record_id,
         coalesce(a.ActivityDateTime, a.TimeGenerated) AS changed_at,
-        trim(replace(replace(coalesce(nullif(a.OperationName, ''), a.ActivityDisplayName), chr(8211), '-'), chr(8212), '-'))
+        trim(replace(replace(coalesce(nullif(a.OperationName, ''), a.ActivityDisplayName), '–', '-'), '—', '-'))
             AS operation,
         coalesce(o.change_kind, 'other') AS change_kind,
         o.target_type,
@@ -26,7 +26,7 @@ WITH classified AS (
     FROM AuditLogs AS a
     LEFT JOIN audit_operations AS o
         ON o.operation = lower(trim(replace(
-            replace(coalesce(nullif(a.OperationName, ''), a.ActivityDisplayName), chr(8211), '-'), chr(8212), '-')))
+            replace(coalesce(nullif(a.OperationName, ''), a.ActivityDisplayName), '–', '-'), '—', '-')))
     WHERE lower(coalesce(a.Result, 'success')) NOT IN ('failure', 'timeout')
 ),
 target AS (
@@ -42,8 +42,8 @@ property AS (
         p.property.oldValue AS old_text,
         p.property.newValue AS new_text,
         -- values are JSON text inside JSON: one layer of brackets and quotes comes off, the rest is left to read
-        trim(regexp_replace(regexp_replace(p.property.oldValue, '^[[]?"?|"?[]]?$', '', 'g'), '\\"', '"', 'g')) AS old_value,
-        trim(regexp_replace(regexp_replace(p.property.newValue, '^[[]?"?|"?[]]?$', '', 'g'), '\\"', '"', 'g')) AS new_value
+        trim(regexp_replace(regexp_replace(p.property.oldValue, '^\[?"?|"?\]?$', '', 'g'), '\\"', '"', 'g')) AS old_value,
+        trim(regexp_replace(regexp_replace(p.property.newValue, '^\[?"?|"?\]?$', '', 'g'), '\\"', '"', 'g')) AS new_value
     FROM target
     CROSS JOIN UNNEST(target.target.modifiedProperties) AS p(property)
 ),

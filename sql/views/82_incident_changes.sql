@@ -36,7 +36,7 @@ condition AS (
     SELECT
         change_id,
         workspace_id,
-        regexp_extract(lower(new_value), 'includeplatforms": ?[[]([^]]*)', 1) AS platforms,
+        regexp_extract(lower(new_value), 'includeplatforms": ?\[([^\]]*)', 1) AS platforms,
         lower(new_value) LIKE '%grantcontrols%' AND lower(new_value) NOT LIKE '%compliantdevice%'
             AND lower(new_value) NOT LIKE '%domainjoineddevice%' AS asks_for_no_device
     FROM changes

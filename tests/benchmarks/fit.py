@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import assets, fitting, rule_files, rules
+from pipeline.engine import here
 from pipeline.fitting import UNEXPLAINED, Case
 
 from . import tenants
@@ -61,11 +62,11 @@ def _terms(con: duckdb.DuckDBPyConnection, since: datetime, until: datetime) -> 
     """Return incident, cause and weight, and what a weight of one would add: each rule is asked for one at a time."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     for rule in map(rule_files.read, assets.sql_files(assets.RULES)):
-        if rules.not_evaluable(con, rule, since):
+        if rules.not_evaluable(here(con), rule, since):
             continue
         for name in rule.weights:
             asked = dict.fromkeys(rule.weights, 0.0) | {name: 1.0}
-            for said in rules.evidence(con, rule, {**asked, "since": since, "until": until}):
+            for said in rules.evidence(here(con), rule, {**asked, "since": since, "until": until}):
                 found.setdefault(said.incident_id, {}).setdefault(rule.cause, {})[f"{rule.id}.{name}"] = said.log_odds
     return found
 

@@ -95,10 +95,10 @@ def land_arrived(
 
 
 def analyze(con: duckdb.DuckDBPyConnection, since: datetime, until: datetime) -> list[Report]:
-    """Analyze what has landed as a nightly run does, and return its answer."""
+    """Analyze what has landed as a nightly run does, and return its answer: of each incident what the window shows."""
     views.build(con, until, unfilled=judge.EVIDENCE_VIEWS)
     judge.judge(con, rules.load(), since, until)
-    return _answer(con)
+    return _answer(con, seen_failures(con, since, until))
 
 
 def seen_failures(con: duckdb.DuckDBPyConnection, since: datetime, until: datetime) -> frozenset[str]:
@@ -112,7 +112,7 @@ def limited(truths: tuple[Truth, ...], seen: frozenset[str]) -> list[Truth]:
     return [Truth(one.cause, one.scope, one.failures & seen, one.changes) for one in truths if one.failures & seen]
 
 
-def _answer(con: duckdb.DuckDBPyConnection) -> list[Report]:
+def _answer(con: duckdb.DuckDBPyConnection, seen: frozenset[str]) -> list[Report]:
     failures: dict[str, set[str]] = {}
     for incident_id, sign_in_id in con.execute(
         "SELECT incident_id, sign_in_id FROM failures WHERE incident_id IS NOT NULL"
@@ -126,4 +126,4 @@ def _answer(con: duckdb.DuckDBPyConnection) -> list[Report]:
     ).fetchall():
         ranked.setdefault(incident_id, []).append(Hypothesis(*said))
     incidents = con.execute("SELECT incident_id, scope FROM incidents ORDER BY first_seen_at, incident_id").fetchall()
-    return [Report(one, scope, frozenset(failures[one]), tuple(ranked[one])) for one, scope in incidents]
+    return [Report(one, scope, seen.intersection(failures[one]), tuple(ranked[one])) for one, scope in incidents]
