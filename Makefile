@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test lint check docs fit bench bench-causes bench-faults bench-pull bench-pull-memory bench-readers wheel clean
+.PHONY: setup demo test lint check docs fit bench bench-causes bench-faults bench-page bench-pull bench-pull-memory bench-readers wheel clean
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
@@ -40,13 +40,16 @@ docs: $(READY)
 fit: $(READY)
 	$(BIN)/python -m tests.benchmarks.fit
 
-bench: bench-causes bench-faults bench-pull bench-pull-memory bench-readers
+bench: bench-causes bench-faults bench-page bench-pull bench-pull-memory bench-readers
 
 bench-causes: $(READY)
 	$(BIN)/python -m tests.benchmarks.causes
 
 bench-faults: $(READY)
 	$(BIN)/python -m tests.benchmarks.faults
+
+bench-page: $(READY)
+	$(BIN)/python -m tests.benchmarks.page
 
 # What is measured against needs pandas, which nothing else does.
 BENCH_READY := .venv/.bench-ready

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from pipeline.cells import cell
 from pipeline.console import printable
-from pipeline.report import cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -18,8 +18,11 @@ RULES = _ROOT / "sql" / "rules"
 REPORTS = _ROOT / "sql" / "reports"
 INCIDENTS = _ROOT / "sql" / "incidents"
 EXPLAIN = _ROOT / "sql" / "explain"
+HISTORY = _ROOT / "sql" / "history"
 VERDICTS = _ROOT / "sql" / "verdicts"
 DATA = _ROOT / "sql" / "data"
+PAGE = _ROOT / "sql" / "page"
+CAUSES = _ROOT / "docs" / "causes"
 
 
 def text(path: Path) -> str:

@@ -109,10 +109,11 @@ def _text(name: str, column: Sequence[Any]) -> pl.Series:
     try:
         return pl.Series(name, column, dtype=pl.String)
     except (TypeError, pl.exceptions.PolarsError):  # numbers, booleans or nested values among them
-        return pl.Series(name, [_cell(value) for value in column], dtype=pl.String)
+        return pl.Series(name, [text(value) for value in column], dtype=pl.String)
 
 
-def _cell(value: Any) -> str | None:
+def text(value: Any) -> str | None:
+    """Return a value as a cell: strings as they are, all else as JSON."""
     if value is None or isinstance(value, str):
         return value
     return orjson.dumps(value).decode()

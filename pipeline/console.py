@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress as Drawn
 
+    from pipeline.imports import Progress as Reading
     from pipeline.pull import Progress
 
 INTERRUPTED = 130
@@ -139,6 +140,19 @@ def _name(workspace_id: str, table: str, several: bool) -> str:
 
 def _lasting(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+
+
+def reader(quiet: bool) -> Callable[[Reading], None]:
+    """Return what tells of an import's progress: on a terminal a bar, in a pipe a line now and then."""
+    if quiet:
+        return lambda _: None
+    if not (sys.stderr.isatty() and os.environ.get("TERM") not in _CANNOT_DRAW):
+        tick = ticker(quiet)
+        return lambda reading: tick(f"import: {reading.file}: {reading.share:.0%}, {reading.records:,} records read")
+    from pipeline.pull import Progress as OfTable
+
+    watch = _bars()
+    return lambda reading: watch(OfTable("", "import", reading.share, reading.records, reading.share, reading.records))
 
 
 def ticker(quiet: bool) -> Callable[[str], None]:

@@ -112,7 +112,7 @@ def land(con: duckdb.DuckDBPyConnection, page: Page, scratch: Path, workspace_id
     """
     if page.frame.is_empty() or ("Id" not in page.frame.columns and page.table not in _MADE_ID):
         return Landed(rejected=page.frame.height)
-    records = _written(con, page, scratch / "page.parquet", workspace_id)
+    records = _in_their_workspace(con, page.table, _written(con, page, scratch / "page.parquet", workspace_id))
     happened = event_time(page.table)
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE arrived AS
@@ -132,6 +132,51 @@ def land(con: duckdb.DuckDBPyConnection, page: Page, scratch: Path, workspace_id
     )
     fresh = inserted - replaced
     return Landed(fresh, received - rejected - skipped - fresh, rejected, skipped)
+
+
+def _in_their_workspace(con: duckdb.DuckDBPyConnection, table: str, records: _Records) -> _Records:
+    """Let a record that names no workspace (from Microsoft Graph, a blob, the portal) be the one that a workspace has.
+
+    Whichever comes first: what landed without a workspace moves into that of its copy in the page.
+    """
+    somewhere, nowhere = (
+        f"SELECT 1 FROM {table} WHERE WorkspaceId > '' LIMIT 1",
+        f"SELECT 1 FROM {table} WHERE WorkspaceId = '' LIMIT 1",
+    )
+    named, unnamed = (True, False)
+    if "workspace" not in records.parameters:
+        named, unnamed = (
+            bool(each)
+            for each in _counts(
+                con,
+                f"SELECT count(*) FILTER (WorkspaceId > ''), count(*) FILTER (WorkspaceId = '') FROM {records.select}",
+                records.parameters,
+            )
+        )
+    if named and con.execute(nowhere).fetchall():
+        con.execute(
+            f"""UPDATE {table} SET WorkspaceId = known.WorkspaceId
+            FROM (SELECT Id, min(WorkspaceId) AS WorkspaceId FROM {records.select}
+                WHERE WorkspaceId > '' AND Id > '' GROUP BY Id) AS known
+            WHERE {table}.WorkspaceId = '' AND {table}.Id = known.Id""",
+            records.parameters,
+        )
+    if not unnamed or not (named or con.execute(somewhere).fetchall()):
+        return records
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE homes AS
+        WITH given AS (SELECT Id, WorkspaceId FROM {records.select} WHERE Id != ''),
+        homeless AS (SELECT DISTINCT Id FROM given WHERE WorkspaceId = '')
+        SELECT Id, min(WorkspaceId) AS home FROM (
+            SELECT * FROM given UNION ALL SELECT Id, WorkspaceId FROM {table} SEMI JOIN homeless USING (Id))
+        WHERE WorkspaceId != '' AND Id IN (FROM homeless) GROUP BY Id""",
+        records.parameters,
+    )
+    if _counts(con, "SELECT count(*) FROM homes") == (0,):
+        return records
+    home = "CASE WHEN given.WorkspaceId = '' THEN coalesce(home, '') ELSE given.WorkspaceId END"
+    housed = f"SELECT given.* REPLACE ({home} AS WorkspaceId) FROM {records.select} AS given LEFT JOIN homes"
+    return _Records(f"({housed} ON homes.Id = given.Id)", records.parameters)
 
 
 def _set_aside(con: duckdb.DuckDBPyConnection, table: str, records: _Records) -> int:

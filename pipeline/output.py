@@ -8,6 +8,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import re
+import shutil
 import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -19,6 +22,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pipeline.story import Story
+
+_PLAIN_TERMINALS = ("", "dumb", "unknown")
+# What may be coloured, and how (ECMA-48, select graphic rendition); each says in words what the colour does.
+_COLOURS = {
+    re.compile(r"^new(?= +\d{4}-)"): "1;33",
+    re.compile(r"^ongoing(?= +\d{4}-)"): "33",
+    re.compile(r"^resolved(?= +\d{4}-)"): "32",
+    re.compile(r"^Not seen(?=: )"): "1;31",
+    re.compile(r"confidence [01]\.\d\d"): "1",
+}
 
 
 class Format(StrEnum):
@@ -36,7 +49,10 @@ def write_lines(lines: Sequence[str]) -> None:
 
 def write_story(story: Story, form: Format) -> None:
     """Write a run's story: its lines for people, its summary for programs."""
-    if form is Format.table:
+    if form is Format.table and sys.stdout.isatty():
+        lines = [printable(line) for line in story.fitted(shutil.get_terminal_size().columns)]
+        write_text("".join(f"{_coloured(line)}\n" for line in lines))
+    elif form is Format.table:
         write_lines(story.lines)
     elif form is Format.json:
         write_object(story.summary.as_json())
@@ -44,6 +60,15 @@ def write_story(story: Story, form: Format) -> None:
         summary = story.summary.as_json()
         incidents = {f"incidents_{status}": count for status, count in summary.pop("incidents").items()}
         write_rows([summary | incidents], form)
+
+
+def _coloured(line: str) -> str:
+    """Return a line with a little colour, unless the user (no-color.org) or the terminal would not have it."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM", "") in _PLAIN_TERMINALS:
+        return line
+    for told, colour in _COLOURS.items():
+        line = told.sub(f"\x1b[{colour}m\\g<0>\x1b[0m", line)
+    return line
 
 
 def write_object(answer: object) -> None:
@@ -56,7 +81,7 @@ def write_rows(rows: Sequence[Mapping[str, Any]], form: Format) -> None:
     if form is Format.json:
         write_object(rows)
     elif form is Format.csv and rows:
-        from pipeline.report import cell
+        from pipeline.cells import cell
 
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline.mentions import Search, mentioned, replaced, searched, telling
+from pipeline.pseudonyms import adopt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import duckdb
     import polars as pl
@@ -123,6 +125,17 @@ def _text_passages(frame: pl.DataFrame, names: Pseudonyms) -> Iterator[_Passages
             for text in _distinct(frame, column)
         }
         yield _Passages(column, None, None, key, made)
+
+
+@contextmanager
+def disguising(con: duckdb.DuckDBPyConnection, names: Pseudonyms | None) -> Iterator[Callable[[Page], Page]]:
+    """Give what makes of a page the one that may land: the page itself, or one with pseudonyms."""
+    if names is None:
+        yield lambda page: page
+        return
+    adopt(con, names)
+    yield lambda page: disguised(page, names)
+    mentioned_since(con, names)
 
 
 def mentioned_since(con: duckdb.DuckDBPyConnection, names: Pseudonyms) -> None:

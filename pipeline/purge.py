@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
     import duckdb
 
-_REFILLED = ("migrations", "horizon", "audit_operations", "inferred_devices")  # by the schema, and with the views
+# By the schema, and with the views; a file whose records were purged is one to be read again.
+_REFILLED = ("migrations", "horizon", "audit_operations", "inferred_devices", "imported_files")
 _GONE = """
     SELECT incident_id FROM found_incidents WHERE first_seen_at < $before
     UNION SELECT incident_id FROM found_incidents WHERE change_id IN ({changes})
     UNION SELECT incident_id FROM judged_causes WHERE change_id IN ({changes})
+    UNION SELECT incident_id FROM remembered_incidents WHERE first_seen_at < $before OR change_id IN ({changes})
 """
 _CHANGES = " UNION ".join(
     f"SELECT Id FROM {table} WHERE {event_time(table)} < $before" for table in ("AuditLogs", "IntuneAuditLogs")

@@ -1,21 +1,22 @@
-"""Results into files: the report folder's CSV, whole or not at all.
+"""Results into files: the report folder, whole or not at all.
 
-Each file is one SELECT under sql/reports, run over a window; this room only writes what they return. Nothing is judged,
-counted or worded here, and no clock is read: the same data and window give the same bytes.
+Each CSV is one SELECT under sql/reports, run over a window, and the page is page's work; this room only writes them.
+Nothing is judged, counted or worded here, and no clock is read: the same data and window give the same bytes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import csv
-import re
 import shutil
-from datetime import datetime
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline import assets
+from pipeline import assets, page
+from pipeline.cells import cell, spreadsheet_cell
 from pipeline.errors import StoreUnusable
-from pipeline.store import disk_faults, run
+from pipeline.lake_answers import run
+from pipeline.store import disk_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,18 +26,24 @@ if TYPE_CHECKING:
 
     from pipeline.window import Window
 
-FILES = ("incidents", "causes", "failures", "by_app", "by_device", "by_user", "by_change", "coverage")
-_RATE_DIGITS = 6
-# What makes a spreadsheet run a cell, full-width forms included (OWASP, CSV injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 the look-alikes are the point
-# What stands before a formula and does not show: spaces of any kind, marks of direction and of byte order.
-_UNSEEN = re.compile(r"^[^\S\n\t]*[\s\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffd]*(?=[=+\-@＝＋－＠])")  # noqa: RUF001
-# What a terminal obeys, and a NUL at which readers stop; line breaks and tabs are text.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+FILES = ("incidents", "causes", "failures", "by_app", "by_device", "by_user", "by_change", "coverage", "trends")
+_PLAYBOOKS = "docs/causes"
+_PLACES = (*(f"{name}.csv" for name in FILES), "report.html")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a report is wanted: ``excel`` for spreadsheets, ``since_last`` for new incidents and their failures only."""
+
+    excel: bool = False
+    since_last: bool = False
+
+
+AS_USUAL = Shape()
 
 
 @contextlib.contextmanager
-def staged(con: duckdb.DuckDBPyConnection, window: Window, out: Path) -> Iterator[None]:
+def staged(con: duckdb.DuckDBPyConnection, window: Window, out: Path, shape: Shape = AS_USUAL) -> Iterator[None]:
     """Write the report beside its place and move every file into it; where the block fails, put back what stood there.
 
     Raises StoreUnusable where the folder cannot be written.
@@ -53,7 +60,11 @@ def staged(con: duckdb.DuckDBPyConnection, window: Window, out: Path) -> Iterato
     try:
         with disk_faults(out):
             for name in FILES:
-                write_csv(con, name, window, staging / f"{name}.csv")
+                write_csv(con, name, window, staging / f"{name}.csv", shape)
+            page.write(con, window, staging / "report.html", since_last=shape.since_last)
+            for playbook in page.playbooks():
+                (staging / _PLAYBOOKS).mkdir(mode=0o700, parents=True, exist_ok=True)
+                shutil.copyfile(playbook, staging / _PLAYBOOKS / playbook.name)
             _exchange(staging, out)
             (staging / "run").write_text(_last_run(con))
         yield
@@ -71,16 +82,22 @@ def require_folder(out: Path) -> None:
         raise StoreUnusable(f"{out} is no folder: name another with --out.")
 
 
+def _places() -> tuple[str, ...]:
+    return (*_PLACES, *(f"{_PLAYBOOKS}/{playbook.name}" for playbook in page.playbooks()))
+
+
 def _exchange(staging: Path, out: Path) -> None:
     """Move every file into its place, and those that stood there aside."""
     (staging / "kept").mkdir()
-    for name in FILES:
-        place = out / f"{name}.csv"
+    for name in _places():
+        place, kept = out / name, staging / "kept" / name
         if place.is_dir():
             raise StoreUnusable(f"{place} is a folder where the report's file belongs: move it away.")
+        for folder in (place.parent, kept.parent):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if place.exists():
-            place.replace(staging / "kept" / place.name)
-        (staging / place.name).replace(place)
+            place.replace(kept)
+        (staging / name).replace(place)
 
 
 def _last_run(con: duckdb.DuckDBPyConnection) -> str:
@@ -96,39 +113,24 @@ def _was_published(con: duckdb.DuckDBPyConnection, staging: Path) -> bool:
 
 def _put_back(staging: Path, out: Path) -> None:
     """Put what stood in the folder back into its place, and take out what came in its place."""
-    for name in FILES:
-        kept, place = staging / "kept" / f"{name}.csv", out / f"{name}.csv"
+    for name in _places():
+        kept, place = staging / "kept" / name, out / name
         if kept.exists():
             kept.replace(place)
-        elif (staging / "kept").exists() and not (staging / place.name).exists() and place.is_file():
+        elif (staging / "kept").exists() and not (staging / name).exists() and place.is_file():
             place.unlink()
+    for folder in (out / _PLAYBOOKS, (out / _PLAYBOOKS).parent):
+        with contextlib.suppress(OSError):  # it was there before, with something in it, or never
+            folder.rmdir()
 
 
-def write_csv(con: duckdb.DuckDBPyConnection, name: str, window: Window, file: Path) -> None:
+def write_csv(con: duckdb.DuckDBPyConnection, name: str, window: Window, file: Path, shape: Shape = AS_USUAL) -> None:
     """Write the rows of one report: UTF-8, a header always, times to the second in UTC."""
-    result = run(con, assets.text(assets.REPORTS / f"{name}.sql"), {"since": window.start, "until": window.end})
-    with file.open("w", encoding="utf-8", newline="") as out:
+    values = {"since": window.start, "until": window.end, "since_last": shape.since_last}
+    result = run(con, assets.text(assets.REPORTS / f"{name}.sql"), values)
+    encoding, text = ("utf-8-sig", spreadsheet_cell) if shape.excel else ("utf-8", cell)
+    with file.open("w", encoding=encoding, newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(column[0] for column in result.description or ())
         while rows := result.fetchmany(10_000):
-            writer.writerows([cell(value) for value in row] for row in rows)
-
-
-def cell(value: object) -> str:
-    """Return a value as the text of a CSV cell.
-
-    Text that a spreadsheet would run gets an apostrophe in front, control characters are made visible, and every line
-    break is a line feed, which the writer quotes.
-    """
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
-    if isinstance(value, float):
-        return f"{value:.{_RATE_DIGITS}f}".rstrip("0").rstrip(".")
-    text = str(value)
-    if isinstance(value, str):
-        text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n").replace("\r", "\n"))
-        if _UNSEEN.sub("", text).startswith(_FORMULA):
-            return f"'{text}"
-    return text
+            writer.writerows([text(value) for value in row] for row in rows)

@@ -10,12 +10,12 @@ import os
 import pwd
 import secrets
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline import explain as explaining
-from pipeline import judge, land, pseudonyms, report, store, story, verdicts, views
+from pipeline import judge, land, people, pseudonyms, report, store, story, verdicts, views
 from pipeline.errors import UsageError, is_interrupt
 from pipeline.window import Window
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     import duckdb
 
     from pipeline.explain import Explanation
-    from pipeline.pages import Page
     from pipeline.pseudonyms import Pseudonyms
     from pipeline.pull import Progress
+    from pipeline.report import Shape
     from pipeline.rules import Rule
     from pipeline.settings import Source, Span
     from pipeline.store import Publishing
@@ -42,19 +42,6 @@ class Analysis:
 
     story: Story
     not_evaluable: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Imported:
-    """What became of the records of one file, or of all; read = landed + duplicates + rejected + skipped."""
-
-    path: str
-    form: str
-    read: int = 0
-    landed: int = 0
-    duplicates: int = 0
-    rejected: int = 0
-    skipped: int = 0
 
 
 def clock() -> datetime:
@@ -71,6 +58,7 @@ def nightly(
     watch: Callable[[Progress], None],
     how: Publishing = store.AS_BEFORE,
     names: Pseudonyms | None = None,
+    shape: Shape = report.AS_USUAL,
 ) -> Analysis:
     """Do the whole job once: pull, land, analyze, report, publish."""
     begun = clock()
@@ -79,7 +67,7 @@ def nightly(
         pseudonyms.agree(work.con, db, names)
         _pull(work, source, span, begun, watched, names)
         analysis = _analyze(work.con, span, rules, begun)
-        with report.staged(work.con, span.window, out):
+        with report.staged(work.con, span.window, out, shape):
             store.publish(work, db, how)
     return analysis
 
@@ -121,7 +109,42 @@ def analyze(
     return analysis
 
 
-def write_report(db: Path, span: Span | None, out: Path, names: Pseudonyms | None = None) -> Story:
+def analyze_lake(
+    db: Path,
+    lake: str,
+    master: str | None,
+    span: Span,
+    rules: Sequence[Rule],
+    tell: Callable[[str], None],
+    how: Publishing = store.AS_BEFORE,
+) -> Analysis:
+    """Run the rules over a lake on Spark; the database gets incidents, causes, failures and what a report counts.
+
+    ``tell`` hears how much came back. Raises UsageError where Spark is missing or the lake cannot be read.
+    """
+    from pipeline import spark
+    from pipeline.spark import sessions
+
+    begun = clock()
+    with sessions.started(master) as session, store.working(db) as work:
+        shelf = (work.scratch / "spark").absolute().as_uri() if sessions.is_local(master) else None
+        with spark.opened(session, lake, span.window.end, work.con, shelf) as at:
+            judgement = spark.judged(at, span.window.start, span.window.end, rules)
+            with spark.counting(at):
+                told = _entered(work.con, span, begun)
+                for since_last in (False, True):
+                    for name in report.FILES:
+                        file = work.scratch / f"{name}.csv"
+                        report.write_csv(work.con, name, span.window, file, report.Shape(since_last=since_last))
+        came = ", ".join(f"{name} {count:,}" for name, count in sorted(at.brought.items()))
+        tell(f"spark: {sum(at.brought.values()):,} rows came back ({came})")
+        store.publish(work, db, how)
+    return Analysis(told, dict(judgement.not_evaluable))
+
+
+def write_report(
+    db: Path, span: Span | None, out: Path, names: Pseudonyms | None = None, shape: Shape = report.AS_USUAL
+) -> Story:
     """Write the report folder from the published file, over the last run's window unless one is given."""
     with store.reading(db) as con:
         if names:
@@ -133,8 +156,8 @@ def write_report(db: Path, span: Span | None, out: Path, names: Pseudonyms | Non
             )
         window = span.window if span else Window(*last[0][:2])
         run_id = last[0][2] if last else ""
-        with report.staged(con, window, out):
-            return story.tell(con, window, run_id)
+        with report.staged(con, window, out, shape):
+            return story.tell(con, window, run_id, shape.since_last)
 
 
 def explain(db: Path, incident: str) -> Explanation:
@@ -153,29 +176,6 @@ def confirm(db: Path, incident: str, cause: str, note: str | None, how: Publishi
     return verdict
 
 
-def import_files(
-    db: Path,
-    paths: Sequence[Path],
-    tick: Callable[[str], None],
-    how: Publishing = store.AS_BEFORE,
-    names: Pseudonyms | None = None,
-) -> list[Imported]:
-    """Bring exported files into the same tables; ``tick`` hears how far it has come.
-
-    Raises UsageError for a path that is missing or of no known form.
-    """
-    from pipeline import exports
-
-    files = [(file, exports.form_of(file)) for file in exports.files(paths)]
-    with store.working(db) as work:
-        pseudonyms.agree(work.con, db, names)
-        with _disguising(work.con, names) as disguise:
-            counts = [_import_file(work, file, form, tick, disguise) for file, form in files]
-        views.build(work.con)
-        store.publish(work, db, how)
-    return counts
-
-
 def purge(db: Path, before: datetime, how: Publishing = store.AS_BEFORE) -> dict[str, int]:
     """Remove for good what happened before a moment (UTC); return how many rows of which table went.
 
@@ -189,13 +189,6 @@ def purge(db: Path, before: datetime, how: Publishing = store.AS_BEFORE) -> dict
         )
     with store.working(db, begin=False) as work:
         return purging.purge(work, db, before, how)
-
-
-def in_all(counts: Sequence[Imported]) -> dict[str, Any]:
-    """Return the object that ``import --format json`` prints."""
-    fates = ("read", "landed", "duplicates", "rejected", "skipped")
-    total: dict[str, Any] = {fate: sum(getattr(count, fate) for count in counts) for fate in fates}
-    return total | {"files": [asdict(count) for count in counts]}
 
 
 def _user() -> str:
@@ -226,19 +219,6 @@ def _telling_what_landed(watch: Callable[[Progress], None]) -> Iterator[Callable
         raise
 
 
-@contextmanager
-def _disguising(con: duckdb.DuckDBPyConnection, names: Pseudonyms | None) -> Iterator[Callable[[Page], Page]]:
-    """Give what makes of a page the one that may land: the page itself, or one with pseudonyms."""
-    if names is None:
-        yield lambda page: page
-        return
-    from pipeline import people
-
-    pseudonyms.adopt(con, names)
-    yield lambda page: people.disguised(page, names)
-    people.mentioned_since(con, names)
-
-
 def _pull(
     work: store.Workfile,
     source: Source,
@@ -256,7 +236,7 @@ def _pull(
     if start >= end:
         return  # all that could be asked for was purged, and must not come back
     span = replace(span, window=Window(start, end))
-    with LogAnalytics(source) as service, land.sparing(work.con), _disguising(work.con, names) as disguise:
+    with LogAnalytics(source) as service, land.sparing(work.con), people.disguising(work.con, names) as disguise:
         run = pulling.Run(work.con, work.scratch, source.workspaces, span, begun, disguise)
         pulling.pull(run, service, Patience(), watch)
 
@@ -287,28 +267,3 @@ def _entered(con: duckdb.DuckDBPyConnection, span: Span, begun: datetime) -> Sto
         ],
     )
     return told
-
-
-def _import_file(
-    work: store.Workfile, file: Path, form: str, tick: Callable[[str], None], disguise: Callable[[Page], Page]
-) -> Imported:
-    from pipeline import exports
-
-    read = skipped = rejected = 0
-    fate = land.Landed()
-    work.con.execute("BEGIN")
-    for batch in exports.read(file):
-        read += batch.read
-        skipped += batch.skipped
-        rejected += len(batch.rejects)
-        land.record_rejects(work.con, batch.rejects)
-        for page in batch.pages:
-            landed = land.land(work.con, disguise(page), work.scratch)
-            if landed.rejected:
-                land.record_rejects(work.con, land.unfit_records(work.con, page, str(file)))
-            fate += landed
-        tick(f"import: {file}: {read:,} records read")
-    work.con.execute("COMMIT")
-    return Imported(
-        str(file), form, read, fate.landed, fate.duplicates, rejected + fate.rejected, skipped + fate.skipped
-    )

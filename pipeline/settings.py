@@ -47,6 +47,24 @@ class Source:
     audience: str
 
 
+def lake(engine: str, lake: str | None, master: str | None, pseudonymise: bool) -> str | None:
+    """Return the lake that Spark is to read, or None where DuckDB reads what has landed.
+
+    Raises UsageError for options that do not go together.
+    """
+    if engine == "duckdb":
+        if lake or master:
+            raise UsageError("--lake and --master are for Spark: add --engine spark.")
+        return None
+    if engine != "spark":
+        raise UsageError(f"There is no engine {engine!r}: --engine is duckdb or spark.")
+    if not lake:
+        raise UsageError("Spark reads a lake: name its folder or URL with --lake.")
+    if pseudonymise:
+        raise UsageError("--pseudonymise covers what lands, and of a lake nothing does: leave it away with --engine spark.")
+    return lake
+
+
 def span(since: str | None, until: str | None, lookback: str | None, now: datetime) -> Span:
     """Return the window that ``--since``, ``--until`` and ``--lookback`` ask for.
 

@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_SAID = re.compile("No space left|File too large|not enough space", re.IGNORECASE)
 # What a run concludes from all that has landed, and later runs build on: true only once it is published.
-_CONCLUSIONS = ("runs", "last_judgement", "found_incidents", "incident_failures", "judged_causes")
+_CONCLUSIONS = (
+    *("runs", "last_judgement", "found_incidents", "incident_failures", "judged_causes"),
+    "remembered_incidents",
+    "lake_answers",
+)
 # Readers with DuckDB 1.4 must be able to open what is published.
 _STORAGE = {"storage_compatibility_version": "v1.4.0"}
 

@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import assets
 from pipeline.calibration import told
-from pipeline.store import run
+from pipeline.lake_answers import run
+from pipeline.wrapping import wrapped
 
 if TYPE_CHECKING:
     import duckdb
 
     from pipeline.window import Window
 
+_MOST_LINES = 30
 _MOST_INCIDENTS = 6
+_NARROWEST = 60  # a narrower terminal breaks lines itself: broken here, they would leave no room for an incident
+_MOST_TEXT, _MOST_NAME = 400, 100  # what strangers chose may be a page long
 _MOST_UNSEEN = 3
 _STATUSES = ("new", "ongoing", "resolved")
 
@@ -44,15 +48,42 @@ class Summary:
 
 @dataclass(frozen=True)
 class Story:
-    """A run for programs (``summary``) and for people (``lines``)."""
+    """A run for programs (``summary``) and for people (the rest); ``incidents`` are those told first, of ``found``."""
 
     summary: Summary
-    lines: tuple[str, ...]
+    opening: tuple[str, ...]
+    incidents: tuple[tuple[str, ...], ...]
+    found: int
+    closing: tuple[str, ...]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The story in at most thirty lines, however long."""
+        return self.fitted(None)
+
+    def fitted(self, width: int | None) -> tuple[str, ...]:
+        """Return the story in at most thirty lines, on a terminal none wider than it, as incidents go to make room."""
+        if width and width >= _NARROWEST:
+            for shown in range(len(self.incidents), 0, -1):
+                lines = tuple(part for line in self._told(shown) for part in wrapped(line, width))
+                if len(lines) <= _MOST_LINES:
+                    return lines
+        return next(
+            lines
+            for shown in range(len(self.incidents), -1, -1)
+            if len(lines := self._told(shown)) <= _MOST_LINES or not shown
+        )
+
+    def _told(self, shown: int) -> tuple[str, ...]:
+        told = [*self.opening, *(line for block in self.incidents[:shown] for line in block)]
+        if self.found > shown:
+            told.append(f"and {self.found - shown} smaller ones in incidents.csv")
+        return (*told, *self.closing)
 
 
-def tell(con: duckdb.DuckDBPyConnection, window: Window, run_id: str) -> Story:
-    """Tell the story of a window from what the database holds, in at most thirty lines."""
-    values = {"since": window.start, "until": window.end}
+def tell(con: duckdb.DuckDBPyConnection, window: Window, run_id: str, since_last: bool = False) -> Story:
+    """Tell the story of a window from what the database holds; of incidents, ``since_last`` tells the new ones."""
+    values = {"since": window.start, "until": window.end, "since_last": False}
     ((sign_ins, failures, changes, verdicts, confirmed, *neighbours),) = _rows(con, "story", values)
     incidents = _rows(con, "incidents", values)
     unseen = _rows(con, "unseen", values)
@@ -66,13 +97,13 @@ def tell(con: duckdb.DuckDBPyConnection, window: Window, run_id: str) -> Story:
         f"{statuses['resolved']} resolved), {failures:,} refused device signatures (50099) in {sign_ins:,} sign-ins; "
         f"{seen}"
     )
-    lines = [text, ""]
+    opening = [text, ""]
     if not failures:
-        lines.append(_quiet(sign_ins, bool(asked), bool(holes)))
-    for row in _largest(incidents):
-        lines += _incident_lines(row)
-    if len(incidents) > _MOST_INCIDENTS:
-        lines.append(f"and {len(incidents) - _MOST_INCIDENTS} smaller ones in incidents.csv")
+        opening.append(_quiet(sign_ins, bool(asked), bool(holes)))
+    wanted = [row for row in incidents if row[1] == "new" or not since_last]
+    lines = []
+    if since_last:
+        lines.append(_left_out(len(wanted), len(incidents) - len(wanted)))
     strays = failures - sum(row[4] for row in incidents)
     if failures and strays > 0:
         lines.append(f"{_count(strays, 'refused signature')} {'belongs' if strays == 1 else 'belong'} to no incident.")
@@ -98,7 +129,8 @@ def tell(con: duckdb.DuckDBPyConnection, window: Window, run_id: str) -> Story:
         complete=not holes,
         text=text,
     )
-    return Story(summary, tuple(lines))
+    blocks = tuple(_incident_lines(row) for row in _largest(wanted))
+    return Story(summary, tuple(opening), blocks, len(wanted), tuple(lines))
 
 
 def _rows(con: duckdb.DuckDBPyConnection, report: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
@@ -119,22 +151,29 @@ def _quiet(sign_ins: int, asked: bool, holes: bool) -> str:
     return f"No device signature was refused: {sign_ins:,} sign-ins were seen{whole}."
 
 
-def _incident_lines(row: tuple[Any, ...]) -> list[str]:
+def _left_out(new: int, others: int) -> str:
+    left = f"; {_count(others, 'other')} (ongoing or resolved) left out" if others else ""
+    return f"Since the run before {_count(new, 'incident')} {'is' if new == 1 else 'are'} new{left}."
+
+
+def _incident_lines(row: tuple[Any, ...]) -> tuple[str, ...]:
     incident_id, status, first, last = row[:4]
-    changed_at, change, changed_by, summary = row[13:17]
+    changed_at, change, changed_by, summary, _, verdict = row[13:19]
+    judged = f"; an analyst's verdict: {_one_line(verdict)}" if verdict else ""
     lines = [
-        f"{status:<9} {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC, incident {incident_id}",
+        f"{status:<9} {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC, incident {incident_id}{judged}",
         f"    {_one_line(summary)}",
     ]
     if changed_at:
-        hand = _one_line(changed_by or "an unknown hand")
-        lines.append(f"    After {_one_line(change)} by {hand} at {changed_at:%Y-%m-%d %H:%M} UTC.")
-    return lines
+        hand = _one_line(changed_by or "an unknown hand", _MOST_NAME)
+        lines.append(f"    After {_one_line(change, _MOST_NAME)} by {hand} at {changed_at:%Y-%m-%d %H:%M} UTC.")
+    return tuple(lines)
 
 
-def _one_line(text: str) -> str:
-    """Return text of strangers without the line breaks by which it could forge a line of ours."""
-    return " ".join(text.split())
+def _one_line(text: str, most: int = _MOST_TEXT) -> str:
+    """Return text of strangers on one line, so that it cannot forge a line of ours, and of bearable length."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most // 2]} ... {line[-most // 2 :]}"
 
 
 def _unseen_lines(unseen: list[tuple[Any, ...]], several: bool) -> list[str]:

@@ -29,7 +29,8 @@ _STORED = {
 }
 _OWN_TABLES = (
     *("asked", "incident_failures", "found_incidents", "judged_causes", "given_verdicts", "import_rejects"),
-    *("purged", "pseudonym_keys"),
+    "imported_files",
+    *("purged", "pseudonym_keys", "remembered_incidents"),
 )
 
 # How long an example takes says more of the machine's other work than of ours.

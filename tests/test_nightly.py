@@ -116,7 +116,7 @@ def test_the_same_night_once_more_changes_status_and_coverage_only(workspace: Wo
     assert nightly(workspace, tmp_path).returncode == 0
     after = everything_under(tmp_path / "report")
     changed = {name.rsplit("/", maxsplit=1)[-1] for name in before if before[name] != after[name]}
-    assert changed <= {"incidents.csv", "coverage.csv"}
+    assert changed <= {"incidents.csv", "coverage.csv", "report.html"}
     again = rows(tmp_path / "report" / "incidents.csv")
     assert [row | {"status": ""} for row in incidents] == [row | {"status": ""} for row in again]
 
@@ -137,8 +137,8 @@ def test_report_writes_the_bytes_that_nightly_wrote(workspace: Workspace, tmp_pa
     assert nightly(workspace, tmp_path).returncode == 0
     told = signin_triage("report", "--db", tmp_path / "s.duckdb", "--out", tmp_path / "again")
     assert told.returncode == 0, told.stderr
-    first = {file.name: file.read_bytes() for file in (tmp_path / "report").iterdir()}
-    assert {file.name: file.read_bytes() for file in (tmp_path / "again").iterdir()} == first
+    first = {file.name: file.read_bytes() for file in (tmp_path / "report").rglob("*.*")}
+    assert {file.name: file.read_bytes() for file in (tmp_path / "again").rglob("*.*")} == first
 
 
 def test_import_analyze_report_find_what_a_pull_finds(workspace: Workspace, tenant: Tenant, tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_an_empty_workspace_is_a_quiet_night_with_every_file(workspace: Workspac
     told = nightly(workspace, tmp_path)
     assert told.returncode == 0, told.stderr
     assert "No sign-in of this window has landed" in told.stdout
-    assert len(list((tmp_path / "report").glob("*.csv"))) == 8
+    assert len(list((tmp_path / "report").glob("*.csv"))) == 9
 
 
 def test_quiet_says_nothing_at_all(workspace: Workspace, tmp_path: Path) -> None:
@@ -212,3 +212,15 @@ def test_no_token_is_shown_anywhere(workspace: Workspace, tmp_path: Path) -> Non
     said = told.stdout + told.stderr + refused.stdout + refused.stderr
     assert workspace.token not in said
     assert not [name for name, content in everything_under(tmp_path).items() if workspace.token.encode() in content]
+
+
+@pytest.mark.parametrize("option", ["--excel", "--format=csv"])
+def test_a_report_after_the_night_writes_the_same_bytes_and_tells_the_same_story(
+    workspace: Workspace, tmp_path: Path, option: str
+) -> None:
+    night = nightly(workspace, tmp_path, option)
+    before = everything_under(tmp_path / "report")
+    told = signin_triage("report", "--db", tmp_path / "s.duckdb", "--out", tmp_path / "report", option)
+    assert (told.returncode, told.stdout) == (night.returncode, night.stdout)
+    assert everything_under(tmp_path / "report") == before
+    assert before[str(tmp_path / "report" / "trends.csv")].startswith(b"\xef\xbb\xbf") == (option == "--excel")

@@ -12,7 +12,7 @@ import pytest
 from program import last_line, signin_triage
 from records import DAY, MORNING, add_incident, audit, failure, page, sign_in, target
 
-from pipeline import land, runs, store, views
+from pipeline import imports, land, runs, store, views
 from pipeline.errors import StoreUnusable, UsageError
 from pipeline.store import AS_BEFORE, Publishing
 
@@ -98,7 +98,7 @@ def test_what_was_purged_does_not_land_again_and_counts_as_skipped(db: Path, tmp
             [{"Id": name, "CreatedDateTime": f"{at.isoformat()}Z"} for name, at in (("a", LONG_AGO), ("b", MORNING))]
         )
     )
-    (counts,) = runs.import_files(db, [tmp_path / "SigninLogs.json"], lambda _: None)
+    (counts,) = imports.import_files(db, [tmp_path / "SigninLogs.json"], lambda _: None).files
     assert (counts.read, counts.landed, counts.skipped, counts.duplicates, counts.rejected) == (2, 1, 1, 0, 0)
 
 

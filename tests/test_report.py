@@ -12,9 +12,10 @@ import pytest
 from records import DAY, MORNING, WINDOW, add_incident, audit, detail, failure, page, sign_in, target
 
 from pipeline import land, report
+from pipeline import page as page_of_night
+from pipeline.cells import cell
 from pipeline.errors import StoreUnusable
 from pipeline.land import Asked
-from pipeline.report import cell
 from pipeline.window import HOUR, Window
 
 if TYPE_CHECKING:
@@ -53,19 +54,32 @@ HEADERS = {
         "failures_after, sign_ins_before, sign_ins_after, rate_ratio, incidents, old_value, new_value"
     ),
     "coverage": ("source_table, hour, status, rows, requests, newest_ingested_at, note, workspace_id"),
+    "trends": ("day, cause, incidents, failures, devices, users"),
 }
 
 
-def written(con: duckdb.DuckDBPyConnection, name: str, tmp_path: Path, window: Window = WINDOW) -> str:
+def written(
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    tmp_path: Path,
+    window: Window = WINDOW,
+    shape: report.Shape = report.AS_USUAL,
+) -> str:
     """Return the text of one CSV file."""
     file = tmp_path / f"{name}.csv"
-    report.write_csv(con, name, window, file)
+    report.write_csv(con, name, window, file, shape)
     return file.read_bytes().decode("utf-8")
 
 
-def rows(con: duckdb.DuckDBPyConnection, name: str, tmp_path: Path, window: Window = WINDOW) -> list[dict[str, str]]:
+def rows(
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    tmp_path: Path,
+    window: Window = WINDOW,
+    shape: report.Shape = report.AS_USUAL,
+) -> list[dict[str, str]]:
     """Return the rows of one CSV file as a program reads them."""
-    return list(csv.DictReader(io.StringIO(written(con, name, tmp_path, window), newline="")))
+    return list(csv.DictReader(io.StringIO(written(con, name, tmp_path, window, shape), newline="")))
 
 
 def picked(table: list[dict[str, str]], *columns: str) -> list[tuple[str, ...]]:
@@ -217,6 +231,94 @@ def test_the_same_night_gives_the_same_bytes_whichever_record_landed_first(lande
         con.execute(f"DELETE FROM {table}")
     landed(*reversed(busy_night()))
     assert [written(con, name, tmp_path) for name in files] == first
+
+
+def test_rows_that_a_later_night_leaves_alone_keep_their_order(landed: Land, tmp_path: Path) -> None:
+    first = [failure(Id=f"{n}", AppId=f"app-{n % 7}", UserId=f"user-{n % 5}") for n in range(40)]
+    files = ("failures", "by_app", "by_user")
+    before = {name: written(landed(page("SigninLogs", *first)), name, tmp_path).splitlines() for name in files}
+    more = [failure(Id=f"more-{n}", AppId=f"app-{n}", UserId="user-3") for n in (2, 4, 9)]
+    con = landed(page("SigninLogs", *more))
+    for name, rows_before in before.items():
+        rows_after = written(con, name, tmp_path).splitlines()
+        kept = [row for row in rows_before if row in rows_after]
+        assert len(kept) < len(rows_after)
+        assert [row for row in rows_after if row in kept] == kept
+
+
+def test_one_record_id_in_two_tables_gives_the_same_bytes_whichever_landed_first(landed: Land, tmp_path: Path) -> None:
+    twins = [
+        page("SigninLogs", failure(AppDisplayName="Mail", DeviceDetail={"deviceId": "d", "displayName": "one"})),
+        page(NI, failure(AppDisplayName="Post", DeviceDetail={"deviceId": "d", "displayName": "two"})),
+    ]
+    files = ("failures", "by_app", "by_device", "by_user")
+    con = landed(*twins)
+    first = [written(con, name, tmp_path) for name in files]
+    for table in ("SigninLogs", NI):
+        con.execute(f"DELETE FROM {table}")
+    landed(*reversed(twins))
+    assert [written(con, name, tmp_path) for name in files] == first
+
+
+@pytest.fixture
+def known_and_new(landed: Land) -> duckdb.DuckDBPyConnection:
+    """A night with an incident known before, a new one, a failure of none, and a change that each of both names."""
+    records = [
+        sign_in(Id="ok"),
+        failure(Id="known"),
+        failure(Id="new", UserId="user-2"),
+        failure(Id="stray", AppId="app-2"),
+    ]
+    app = target("Application", "o", "Mail")
+    changes = [
+        audit("Update application", app, Id=name, AdditionalDetails=detail(AppId="app-1"))
+        for name in ("blamed", "suspected", "of-the-known")
+    ]
+    con = landed(page("SigninLogs", *records), page("AuditLogs", *changes), workspace_id="w")
+    add_incident(con, "known", status="ongoing", change_id="of-the-known", change_workspace_id="w")
+    add_incident(con, "new", cause="app_config_change", change_id="blamed", change_workspace_id="w")
+    hypotheses = [("known", "of-the-known", 1), ("new", "blamed", 1), ("new", "suspected", 2)]
+    for incident, change, rank in hypotheses:
+        con.execute(
+            "INSERT INTO incident_failures VALUES ($1, 'w', 'SigninLogs', $1)", [incident]
+        ) if rank == 1 else None
+        con.execute(
+            """INSERT INTO judged_causes (incident_id, rank, cause, confidence, change_id)
+            VALUES (?, ?, 'app_config_change', 0.5, ?)""",
+            [incident, rank, change],
+        )
+    return con
+
+
+SINCE_LAST = report.Shape(since_last=True)
+
+
+def test_since_the_last_run_there_are_new_incidents_and_their_failures_only(
+    known_and_new: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    def of(name: str, *columns: str) -> list[tuple[str, ...]]:
+        return picked(rows(known_and_new, name, tmp_path, WINDOW, SINCE_LAST), *columns)
+
+    assert of("incidents", "incident_id") == [("new",)]
+    assert of("causes", "incident_id", "rank") == [("new", "1"), ("new", "2")]
+    assert of("failures", "sign_in_id") == [("new",)]
+    assert of("by_app", "app_id", "failures", "sign_ins", "failure_rate", "likely_cause") == [
+        ("app-1", "1", "3", "0.333333", "app_config_change")
+    ]
+    assert of("by_user", "user_id", "failures") == [("user-2", "1")]
+    assert of("by_device", "device_id", "failures") == [("", "1")]
+    assert of("by_change", "change_id", "incidents") == [("blamed", "1"), ("suspected", "0")]
+
+
+def test_since_the_last_run_nothing_new_is_headers_alone_and_the_whole_coverage(
+    known_and_new: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    known_and_new.execute("UPDATE found_incidents SET status = 'ongoing'")
+    hour = Window(MORNING, MORNING + HOUR)
+    asked = Asked("w", "SigninLogs", hour, WINDOW, "complete", 1)
+    land.record_asked(known_and_new, asked, brought={}, begun_before=hour.end)
+    lengths = {name: len(rows(known_and_new, name, tmp_path, WINDOW, SINCE_LAST)) for name in report.FILES}
+    assert lengths == dict.fromkeys(report.FILES, 0) | {"coverage": 1}
 
 
 def test_a_device_counts_the_failures_that_were_inferred_to_be_its_own(landed: Land, tmp_path: Path) -> None:
@@ -418,7 +520,7 @@ def test_an_hour_that_was_not_seen_stands_in_the_coverage_with_its_note(
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
 def test_a_report_that_ends_well_replaces_every_file_and_leaves_a_users_own(landed: Land, tmp_path: Path) -> None:
@@ -429,7 +531,8 @@ def test_a_report_that_ends_well_replaces_every_file_and_leaves_a_users_own(land
     (out / "my notes.txt").write_text("call Ann")
     with report.staged(landed(*busy_night()), WINDOW, out):
         pass
-    assert sorted(contents(out)) == sorted([*(f"{name}.csv" for name in report.FILES), "my notes.txt"])
+    pages = ["report.html", *(f"docs/causes/{playbook.name}" for playbook in page_of_night.playbooks())]
+    assert sorted(contents(out)) == sorted([*(f"{name}.csv" for name in report.FILES), *pages, "my notes.txt"])
     assert contents(out)["failures.csv"] != quiet["failures.csv"]
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import re
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from records import DAY, MORNING, WINDOW, add_incident, audit, failure, page, sign_in
 
-from pipeline import land, story
+from pipeline import land, output, story
 from pipeline.land import Asked
 from pipeline.pages import TABLES
 from pipeline.window import HOUR, Window
+from pipeline.wrapping import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -185,3 +190,111 @@ def test_a_going_incident_is_told_before_a_larger_one_that_is_over(landed: Land)
     add_incident(con, "going", failures=9, status="ongoing", last_seen_at=MORNING + timedelta(hours=9))
     said = text(con)
     assert said.index("incident going") < said.index("incident over")
+
+
+def hostile_night(landed: Land) -> duckdb.DuckDBPyConnection:
+    """Return a night of 200 incidents with names as strangers choose them."""
+    names = [
+        "x" * 5_000,
+        "名前 " * 200,
+        "\x1b[2Jgone\x1b]0;title\x07",
+        "\N{RIGHT-TO-LEFT OVERRIDE}eve",
+        "🦆" * 300,
+        "a\nb",
+    ]
+    changes = [
+        audit("Delete device", Id=f"c{n}", InitiatedBy={"user": {"displayName": names[n % 6]}}) for n in range(200)
+    ]
+    con = landed(page("SigninLogs", *(failure(Id=f"{n}") for n in range(300))), page("AuditLogs", *changes))
+    for number in range(200):
+        cells = {
+            "change_id": f"c{number}",
+            "change_workspace_id": "",
+            "summary": f"{names[number % 6]}; likely cause: it.",
+        }
+        add_incident(con, f"incident-{number}", failures=1, **cells)
+    return con
+
+
+@pytest.mark.parametrize("width", [None, 40, 60, 80, 200])
+def test_two_hundred_incidents_with_hostile_names_are_told_in_thirty_lines(landed: Land, width: int | None) -> None:
+    lines = told(hostile_night(landed)).fitted(width)
+    assert len(lines) <= 30
+    assert [line for line in lines if len(line.splitlines()) > 1] == []
+    assert "incident incident-" in " ".join(" ".join(lines).split())
+    assert any(line.strip().startswith("and ") and "smaller ones" in line for line in lines)
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_no_line_is_wider_than_the_terminal(landed: Land, width: int) -> None:
+    lines = told(hostile_night(landed)).fitted(width)
+    assert max(len(line) + sum(char in "名前🦆" for char in line) for line in lines) <= width
+
+
+def test_lines_are_broken_between_words_and_go_on_indented() -> None:
+    assert wrapped("    one two three", 12) == ["    one two", "      three"]
+    assert wrapped("名前名前名前", 8) == ["名前名前", "  名前"]
+    assert wrapped("a   b", 8) == ["a   b"]
+
+
+def test_an_incident_is_told_with_the_verdict_of_an_analyst(landed: Land) -> None:
+    con = landed(page("SigninLogs", failure()))
+    add_incident(con, "incident-1")
+    con.execute(
+        """INSERT INTO given_verdicts BY NAME
+        SELECT 'incident-1' AS incident_id, 'clock_skew' AS cause, $1 AS confirmed_at, 'eve' AS confirmed_by,
+            's' AS scope, $1 AS first_seen_at, $1 AS last_seen_at, 1 AS failures, 'unexplained' AS first_cause,
+            [] AS hypotheses""",
+        [MORNING],
+    )
+    assert "incident incident-1; an analyst's verdict: clock_skew" in text(con)
+
+
+def test_since_the_last_run_new_incidents_are_told_and_the_others_counted(landed: Land) -> None:
+    con = landed(page("SigninLogs", failure()))
+    for name, status in (("fresh", "new"), ("known", "ongoing"), ("over", "resolved")):
+        add_incident(con, name, status=status)
+    whole, since_last = told(con), story.tell(con, WINDOW, "run-1", since_last=True)
+    assert since_last.summary == whole.summary
+    assert "Since the run before 1 incident is new; 2 others (ongoing or resolved) left out." in since_last.lines
+    assert [name for name in ("fresh", "known", "over") if f"incident {name}" in "\n".join(since_last.lines)] == [
+        "fresh"
+    ]
+
+
+class Terminal(io.StringIO):
+    """What a terminal is told."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stdout", "environment", "coloured"),
+    [
+        (Terminal, {"TERM": "xterm"}, True),
+        (Terminal, {"TERM": "xterm", "NO_COLOR": "1"}, False),
+        (Terminal, {"TERM": "dumb"}, False),
+        (io.StringIO, {"TERM": "xterm", "FORCE_COLOR": "1"}, False),
+    ],
+)
+def test_colours_are_for_terminals_that_want_them_and_say_nothing_by_themselves(
+    landed: Land,
+    monkeypatch: pytest.MonkeyPatch,
+    stdout: type[io.StringIO],
+    environment: dict[str, str],
+    coloured: bool,
+) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in (environment | {"COLUMNS": "200"}).items():
+        monkeypatch.setenv(name, value)
+    con = landed(page("SigninLogs", failure()))
+    add_incident(con, "incident-1", summary="A laptop \x1b[31mfails\x1b[0m; confidence 0.90.")
+    monkeypatch.setattr(sys, "stdout", screen := stdout())
+    output.write_story(told(con), output.Format.table)
+    written = screen.getvalue()
+    assert ("\x1b[1;33mnew\x1b[0m" in written) == ("\x1b" in written) == coloured
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", written)
+    assert "new       2026-10-14 08:00" in plain
+    assert "A laptop fails; confidence 0.90." in plain

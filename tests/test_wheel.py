@@ -28,11 +28,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_the_wheel_carries_queries_and_sql(wheel: Path) -> None:
+def test_the_wheel_carries_queries_and_sql_and_what_the_page_is_made_of(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    for folder in ("queries", "sql"):
+    for folder in ("queries", "sql", "docs/causes"):
         for file in (ROOT / folder).rglob("*.*"):
             assert f"pipeline/_assets/{file.relative_to(ROOT).as_posix()}" in names
+    for file in (ROOT / "pipeline" / "page").glob("page.*"):
+        assert f"pipeline/page/{file.name}" in names
     assert not [name for name in names if name.startswith("tests/")]
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from pipeline import console, output
 from pipeline.cli.options import (
@@ -15,8 +12,12 @@ from pipeline.cli.options import (
     Cloud,
     Db,
     Endpoint,
+    EngineName,
+    Excel,
     Keep,
+    Lake,
     Lookback,
+    Master,
     Mode,
     Notify,
     Out,
@@ -25,6 +26,7 @@ from pipeline.cli.options import (
     Quiet,
     Rules,
     Since,
+    SinceLast,
     Until,
     Workspaces,
     pseudonyms,
@@ -57,6 +59,7 @@ def nightly(
     pseudonymise: Pseudonymise = False,
     pseudonym_key: PseudonymKey = None,
     notify: Notify = None,
+    excel: Excel = False,
     form: As = Format.table,
     quiet: Quiet = False,
 ) -> int:
@@ -70,6 +73,7 @@ def nightly(
     """
     from pipeline import notify as webhook
     from pipeline import runs, settings
+    from pipeline.report import Shape
     from pipeline.rules import load
 
     hook = settings.webhook(notify) if notify else None
@@ -78,7 +82,8 @@ def nightly(
         source = settings.source(workspace or (), endpoint, cloud)
         how, names = publishing(keep, mode), pseudonyms(pseudonymise, pseudonym_key)
         pack, watch = load(rules or ()), console.watcher(quiet)
-        analysis = runs.nightly(settings.database(db), source, span, out, pack, watch, how, names)
+        shape = Shape(excel=excel)
+        analysis = runs.nightly(settings.database(db), source, span, out, pack, watch, how, names, shape)
     except Exception as error:
         if hook and not is_interrupt(error):
             notified(hook, webhook.failure(error), quiet)
@@ -120,39 +125,6 @@ def pull(
     return told(runs.pull(settings.database(db), source, span, console.watcher(quiet), how, names), form, quiet)
 
 
-@command("import")
-def import_(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Exported files, or folders of them.")],
-    db: Db = DB,
-    keep: Keep = None,
-    mode: Mode = None,
-    pseudonymise: Pseudonymise = False,
-    pseudonym_key: PseudonymKey = None,
-    form: As = Format.table,
-    quiet: Quiet = False,
-) -> int:
-    """Bring the same logs from exported files into the same tables.
-
-    Files hold Log Analytics' own columns as NDJSON, a JSON array, CSV or Parquet; the form is recognised by content.
-
-    \b
-    Example:
-    signin-triage import exports/ && signin-triage analyze --lookback 30d && signin-triage report
-    """
-    from pipeline import runs, settings
-
-    how, names = publishing(keep, mode), pseudonyms(pseudonymise, pseudonym_key)
-    counts = runs.import_files(settings.database(db), paths, console.ticker(quiet), how, names)
-    total = runs.in_all(counts)
-    if not quiet and form is Format.json:
-        output.write_object(total)
-    elif not quiet:
-        output.write_rows(total["files"], form)
-    if total["rejected"]:
-        console.say(f"Records set aside: {total['rejected']:,}; import_rejects in {db} names each.", quiet)
-    return 0
-
-
 @command("analyze")
 def analyze(
     db: Db = DB,
@@ -164,21 +136,31 @@ def analyze(
     mode: Mode = None,
     pseudonymise: Pseudonymise = False,
     pseudonym_key: PseudonymKey = None,
+    engine: EngineName = "duckdb",
+    lake: Lake = None,
+    master: Master = None,
     form: As = Format.table,
     quiet: Quiet = False,
 ) -> int:
-    """Run the SQL rules over what has landed: find incidents and rank their causes.
+    """Run the SQL rules over what has landed, or over a lake on Spark: find incidents and rank their causes.
 
     \b
     Example:
     signin-triage analyze --since 2026-10-01 --until 2026-10-15
+    signin-triage analyze --engine spark --lake /data/lake --since 2026-10-01 --until 2026-10-15
     """
     from pipeline import runs, settings
     from pipeline.rules import load
 
     span = settings.span(since, until, lookback, runs.clock())
-    how, names = publishing(keep, mode), pseudonyms(pseudonymise, pseudonym_key)
-    analysis = runs.analyze(settings.database(db), span, load(rules or ()), how, names)
+    how = publishing(keep, mode)
+    if place := settings.lake(engine, lake, master, pseudonymise):
+        analysis = runs.analyze_lake(
+            settings.database(db), place, master, span, load(rules or ()), lambda told: console.say(told, quiet), how
+        )
+    else:
+        names = pseudonyms(pseudonymise, pseudonym_key)
+        analysis = runs.analyze(settings.database(db), span, load(rules or ()), how, names)
     name_rules_left_out(analysis, quiet)
     return told(analysis.story, form, quiet)
 
@@ -192,6 +174,8 @@ def report(
     lookback: Lookback = None,
     pseudonymise: Pseudonymise = False,
     pseudonym_key: PseudonymKey = None,
+    excel: Excel = False,
+    since_last: SinceLast = False,
     form: As = Format.table,
     quiet: Quiet = False,
 ) -> int:
@@ -202,11 +186,13 @@ def report(
     signin-triage report --db signins.duckdb --out report
     """
     from pipeline import runs, settings
+    from pipeline.report import Shape
 
     given = since or until or lookback
     span = settings.span(since, until, lookback, runs.clock()) if given else None
     names = pseudonyms(pseudonymise, pseudonym_key)
-    return told(runs.write_report(settings.database(db), span, out, names), form, quiet)
+    shape = Shape(excel, since_last)
+    return told(runs.write_report(settings.database(db), span, out, names, shape), form, quiet)
 
 
 def told(story: Story, form: Format, quiet: bool) -> int:

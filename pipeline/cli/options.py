@@ -105,6 +105,34 @@ Notify = Annotated[
         help="Webhook (Slack, Teams) to which the night's summary is posted as JSON.",
     ),
 ]
+Excel = Annotated[
+    bool,
+    typer.Option(
+        "--excel",
+        envvar=f"{_PREFIX}EXCEL",
+        help="CSV for Excel and Power BI: UTF-8 with BOM, and text that they would change has an apostrophe in front.",
+    ),
+]
+SinceLast = Annotated[
+    bool,
+    typer.Option(
+        "--since-last", envvar=f"{_PREFIX}SINCE_LAST", help="Only incidents that are new since the run before."
+    ),
+]
+EngineName = Annotated[
+    str,
+    typer.Option("--engine", metavar="NAME", envvar=f"{_PREFIX}ENGINE", help="duckdb, or spark for a --lake."),
+]
+Lake = Annotated[
+    str | None,
+    typer.Option(
+        "--lake", metavar="PATH", envvar=f"{_PREFIX}LAKE", help="Folder or URL of the exported tables that Spark reads."
+    ),
+]
+Master = Annotated[
+    str | None,
+    typer.Option("--master", metavar="URL", envvar=f"{_PREFIX}MASTER", help="Spark's master; without it, this machine."),
+]
 DB = Path("signins.duckdb")
 OUT = Path("report")
 

@@ -1,13 +1,23 @@
--- by_change.csv: one key or configuration change of the window (or of an incident), in time order.
+-- by_change.csv: one key or configuration change of the window (or of an incident), in time order; since the last run,
+-- those that a hypothesis about a new incident names.
 -- Before and after are the 48 hours on either side, over the sign-ins that the change touches by id: of its device, its
 -- application, its user, its domain, or those that list its policy. rate_ratio compares the failure rates, each with half
 -- a failure added (Haldane-Anscombe), and is empty where one side has no sign-in, or neither a failure. It shows what
 -- happened together, not what caused what.
-WITH shown AS (
+WITH chosen AS (
+    SELECT incident_id, change_id FROM incidents WHERE NOT $since_last OR status = 'new'
+),
+shown AS (
     SELECT c.*
     FROM changes AS c
-    WHERE (c.change_kind <> 'other' AND c.changed_at >= $since AND c.changed_at < $until)
-        OR EXISTS (SELECT 1 FROM incidents AS i WHERE i.change_id = c.change_id)
+    WHERE (NOT $since_last AND c.change_kind <> 'other' AND c.changed_at >= $since AND c.changed_at < $until)
+        OR EXISTS (SELECT 1 FROM chosen AS i WHERE i.change_id = c.change_id)
+        OR ($since_last AND EXISTS (
+            SELECT 1
+            FROM causes AS h
+            INNER JOIN chosen AS i ON h.incident_id = i.incident_id
+            WHERE h.change_id = c.change_id
+        ))
 ),
 near AS (
     SELECT s.sign_in_id, s.seen_at, s.result_code, s.device_id, s.app_id, s.user_id, s.domain, s.policies
@@ -50,7 +60,7 @@ touched AS (
 ),
 blamed AS (
     SELECT change_id, count(*) AS incidents
-    FROM incidents
+    FROM chosen
     WHERE change_id IS NOT NULL
     GROUP BY change_id
 )

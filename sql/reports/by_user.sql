@@ -1,38 +1,47 @@
 -- by_user.csv: one user with failures, most failures first. Failures of no known user stand in a row without an id.
 -- authentication requirement and MFA result are those of the last failure; devices and apps are those of the failures.
 WITH attempt AS (
-    SELECT * FROM attempts WHERE seen_at >= $since AND seen_at < $until
+    SELECT
+        *,
+        failed AND (
+            NOT $since_last OR coalesce(incident_id IN (SELECT incident_id FROM incidents WHERE status = 'new'), false)
+        ) AS shown
+    FROM attempts
+    WHERE seen_at >= $since AND seen_at < $until
 ),
 exposure AS (
     SELECT
         user_id,
-        max_by("user", ROW(seen_at, sign_in_id)) AS "user",
-        count(*) FILTER (WHERE failed) AS failures,
+        max_by("user", ROW(seen_at, sign_in_id, workspace_id, source_table)) AS "user",
+        count(*) FILTER (WHERE shown) AS failures,
         count(*) AS sign_ins,
-        count(DISTINCT device_id) FILTER (WHERE failed) AS devices,
-        count(DISTINCT app_id) FILTER (WHERE failed) AS apps,
-        min(seen_at) FILTER (WHERE failed) AS first_seen_at,
-        max(seen_at) FILTER (WHERE failed) AS last_seen_at
+        count(DISTINCT device_id) FILTER (WHERE shown) AS devices,
+        count(DISTINCT app_id) FILTER (WHERE shown) AS apps,
+        min(seen_at) FILTER (WHERE shown) AS first_seen_at,
+        max(seen_at) FILTER (WHERE shown) AS last_seen_at
     FROM attempt
     GROUP BY user_id
-    HAVING count(*) FILTER (WHERE failed) > 0
+    HAVING count(*) FILTER (WHERE shown) > 0
 ),
 last_failure AS (
     SELECT user_id, authentication_requirement, mfa_result
     FROM attempt
-    WHERE failed
-    QUALIFY row_number() OVER (PARTITION BY user_id ORDER BY seen_at DESC, sign_in_id) = 1
+    WHERE shown
+    QUALIFY row_number() OVER (
+        PARTITION BY user_id ORDER BY seen_at DESC, sign_in_id, workspace_id, source_table
+    ) = 1
 ),
 security_info AS (
     SELECT target_id AS user_id, changed_at, change
     FROM changes
     WHERE change_kind = 'user_auth_method' AND changed_at < $until
-    QUALIFY row_number() OVER (PARTITION BY target_id ORDER BY changed_at DESC, change_id) = 1
+    QUALIFY row_number() OVER (PARTITION BY target_id ORDER BY changed_at DESC, change_id, workspace_id) = 1
 ),
 likely AS (
     SELECT a.user_id, i.cause
     FROM attempt AS a
     INNER JOIN incidents AS i ON a.incident_id = i.incident_id
+    WHERE a.shown
     GROUP BY a.user_id, i.cause
     QUALIFY row_number() OVER (PARTITION BY a.user_id ORDER BY count(*) DESC, i.cause) = 1
 )

@@ -1,0 +1,380 @@
+"""One import from paths to the published file: all of what they hold, or, where anything cannot be read, nothing.
+
+Here is the order, what becomes of each record, and the ledger of files, by which a file that is known is not read again
+and one that grew is gone on with. How files are read, and how records land, is other rooms' business.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import exports, land, people, pseudonyms, sources, store, views
+from pipeline.errors import UsageError
+from pipeline.forms import TRIED
+from pipeline.forms.bench import bench
+from pipeline.forms.sheet import Mark
+from pipeline.pages import Reject, event_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import duckdb
+
+    from pipeline.forms import Form
+    from pipeline.forms.bench import Bench
+    from pipeline.pages import Page
+    from pipeline.pseudonyms import Pseudonyms
+    from pipeline.sources import Source
+    from pipeline.store import Publishing
+
+FATES = ("read", "landed", "duplicates", "rejected", "skipped")
+_RESUMED = ("ndjson", "csv")  # forms whose records stand one after the other, so that more may follow
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What became of the records of one file; read = landed + duplicates + rejected + skipped.
+
+    All records of the file are counted, also those that an earlier import took over: of these, ``known`` were not read
+    again, and those of them that landed then are duplicates now. ``unfinished`` says that a last line was left, because
+    the file is still being written; ``partial`` what an answer said that it lacked.
+    """
+
+    path: str
+    form: str
+    read: int = 0
+    landed: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    skipped: int = 0
+    origin: str = ""
+    status: str = "imported"
+    known: int = 0
+    tables: dict[str, int] = field(default_factory=dict)
+    first: str | None = None
+    last: str | None = None
+    unfinished: bool = False
+    partial: str | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an import has come: the file at hand, the share of all bytes that were read, and the records."""
+
+    file: str
+    share: float
+    records: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of all files, and the files in folders and archives that were passed over as of no known form."""
+
+    files: tuple[Imported, ...]
+    passed_over: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that ``import --format json`` prints."""
+        total: dict[str, Any] = {fate: sum(getattr(file, fate) for file in self.files) for fate in FATES}
+        return total | {"files": [asdict(file) for file in self.files], "passed_over": list(self.passed_over)}
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether an answer that was only partial brought records."""
+        return any(file.partial and file.read > file.skipped for file in self.files)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How files are to be read.
+
+    ``day_first`` says whether the day comes first in dates, None that they must prove it; ``strict`` that no record may
+    be set aside; ``workspace`` whose the records are that name no workspace.
+    """
+
+    day_first: bool | None = None
+    strict: bool = False
+    workspace: str | None = None
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A row of the ledger."""
+
+    file: str
+    size: int
+    sha256: str
+    end: Mark | None
+    counts: Imported
+
+
+def import_files(
+    db: Path,
+    paths: Sequence[Path],
+    tick: Callable[[Progress], None],
+    how: Publishing = store.AS_BEFORE,
+    names: Pseudonyms | None = None,
+    asked: Asked = Asked(),
+) -> Outcome:
+    """Bring exported files into the same tables.
+
+    Raises UsageError, and lands nothing, for a path that is missing or of no known form, for what cannot be read, and
+    if ``asked`` strictly for a record that cannot become a row.
+    """
+    recognised, passed_over = _recognised(paths)
+    with store.working(db) as work, bench(work.scratch) as table:
+        pseudonyms.agree(work.con, db, names)
+        with land.sparing(work.con):
+            work.con.execute("BEGIN")
+            with people.disguising(work.con, names) as disguise:
+                run = _Run(work, table, disguise, tick, asked, _shares([source for source, _ in recognised]))
+                files = [each for source, form in recognised if (each := run.imported(source, form))]
+                work.con.execute("COMMIT")
+        views.build(work.con)
+        store.publish(work, db, how)
+    return Outcome(tuple(files), (*passed_over, *run.passed_over))
+
+
+def survey(paths: Sequence[Path], tick: Callable[[Progress], None], asked: Asked = Asked()) -> Outcome:
+    """Say what an import into an empty database would bring, but for records that stand twice. Nothing is written."""
+    recognised, passed_over = _recognised(paths)
+    files: list[Imported] = []
+    left: list[str] = []
+    shares = _shares([source for source, _ in recognised])
+    with tempfile.TemporaryDirectory() as folder, bench(Path(folder)) as table:
+        for source, form in recognised:
+            counts = Imported(source.name, form.name, origin=form.origin, status="dry run")
+            try:
+                for batch in exports.read(table, source, form, day_first=asked.day_first):
+                    _refuse(asked, batch.rejects)
+                    counts = _with(counts, batch)
+                    counts = replace(counts, landed=counts.landed + sum(page.frame.height for page in batch.pages))
+                    tick(Progress(source.name, shares[source.key][0], counts.read))
+            except exports.NamesNoTable:
+                if source.named:
+                    raise
+                left.append(source.name)
+            else:
+                files.append(counts)
+    return Outcome(tuple(files), (*passed_over, *left))
+
+
+def _recognised(paths: Sequence[Path]) -> tuple[list[tuple[Source, Form]], list[str]]:
+    """Return the sources with their forms, and the names of those in folders and archives that have none."""
+    found = [(source, exports.form_of(source)) for source in sources.found(paths)]
+    for source, form in found:
+        if form is None and source.named:
+            raise exports.unknown(source)
+    known = [(source, form) for source, form in found if form is not None]
+    if not known:
+        raise UsageError(
+            f"{' and '.join(map(str, paths))} holds no file of a known form (tried: {TRIED}): name another."
+        )
+    return known, [source.name for source, form in found if form is None]
+
+
+def _shares(found: Sequence[Source]) -> dict[str, tuple[float, float]]:
+    """Return for each source which share of all bytes lies before it, and behind it."""
+    sizes = [max(source.size(), 1) / _members(source, found) for source in found]
+    total, before, shares = sum(sizes), 0.0, {}
+    for source, size in zip(found, sizes, strict=True):
+        shares[source.key] = (before / total, (before + size) / total)
+        before += size
+    return shares
+
+
+def _members(source: Source, found: Sequence[Source]) -> int:
+    return sum(each.path == source.path for each in found) if source.members else 1
+
+
+def _with(counts: Imported, batch: exports.Batch) -> Imported:
+    """Count what a batch read, if not yet what became of its records."""
+    tables = dict(counts.tables)
+    first, last = counts.first, counts.last
+    for page in batch.pages:
+        tables[page.table] = tables.get(page.table, 0) + page.frame.height
+        begin, end = _times(page)
+        first, last = min(first or begin, begin), max(last or end, end)
+    return replace(
+        counts,
+        read=counts.read + batch.read,
+        rejected=counts.rejected + len(batch.rejects),
+        skipped=counts.skipped + batch.skipped,
+        tables=tables,
+        first=first,
+        last=last,
+        unfinished=counts.unfinished or batch.unfinished,
+        partial=batch.partial or counts.partial,
+    )
+
+
+def _times(page: Page) -> tuple[str, str]:
+    """Return when the first and the last record of a page happened."""
+    import polars as pl
+
+    columns = [name for name in re.findall("[A-Z][A-Za-z]+", event_time(page.table)) if name in page.frame.columns]
+    happened = page.frame.select(pl.coalesce(columns).alias("at")).get_column("at")
+    first, last = happened.sort().dt.to_string("%Y-%m-%dT%H:%M:%SZ").gather([0, -1])
+    return str(first), str(last)
+
+
+def _refuse(asked: Asked, rejects: Sequence[Reject]) -> None:
+    if asked.strict and rejects:
+        first = rejects[0]
+        raise UsageError(
+            f"{first.file} line {first.line} {first.reason}, so nothing was imported: mend it, or leave --strict out."
+        )
+
+
+@dataclass
+class _Run:
+    """An import at work, within the one transaction in which all of it lands."""
+
+    work: store.Workfile
+    table: Bench
+    disguise: Callable[[Page], Page]
+    tick: Callable[[Progress], None]
+    asked: Asked
+    shares: dict[str, tuple[float, float]]
+    passed_over: list[str] = field(default_factory=list)
+    records: int = 0
+
+    def imported(self, source: Source, form: Form) -> Imported | None:
+        """Import one source; None where it lies in a folder and says nowhere what its records are."""
+        con = self.work.con
+        size = source.size()
+        known = _ledger(con, source)
+        counts, begin = Imported(source.name, form.name, origin=form.origin), Mark()
+        if known and source.spool is None:
+            state = _state(source, known, size)
+            if state == "unchanged":
+                _refuse(self.asked, _standing_rejects(con, known))
+                return _remembered(known, source.name, state)
+            if state == "grown" and known.end is not None and form.name in _RESUMED and source.encoding_is_utf8():
+                counts, begin = _remembered(known, source.name, "continued"), known.end
+        if not begin.bytes:
+            con.execute("DELETE FROM import_rejects WHERE file IN ($1, $2)", [source.name, known.file if known else ""])
+        end: Mark | None = None
+        try:
+            reading = exports.read(self.table, source, form, begin, size, self.asked.day_first)
+            for batch in _ahead(reading):
+                _refuse(self.asked, batch.rejects)
+                counts = self._landed(batch, _with(replace(counts, unfinished=False), batch))
+                end = batch.end
+                before, behind = self.shares[source.key]
+                done = end.bytes / size if end and size and source.plain else 0.0
+                self.tick(Progress(source.name, before + (behind - before) * done, self.records))
+        except exports.NamesNoTable:
+            if source.named:
+                raise
+            self.passed_over.append(source.name)
+            return None
+        if source.spool is None:
+            _enter(con, source, size, end or (begin if begin.bytes else None), counts)
+        return counts
+
+    def _landed(self, batch: exports.Batch, counts: Imported) -> Imported:
+        con = self.work.con
+        land.record_rejects(con, batch.rejects)
+        self.records += batch.read
+        for page in batch.pages:
+            fate = land.land(con, self.disguise(_in_workspace(page, self.asked.workspace)), self.work.scratch)
+            if fate.rejected:
+                land.record_rejects(con, unfit := land.unfit_records(con, page, counts.path))
+                _refuse(self.asked, unfit)
+            counts = replace(
+                counts,
+                landed=counts.landed + fate.landed,
+                duplicates=counts.duplicates + fate.duplicates,
+                rejected=counts.rejected + fate.rejected,
+                skipped=counts.skipped + fate.skipped,
+            )
+        return counts
+
+
+def _in_workspace(page: Page, workspace: str | None) -> Page:
+    """Return a page whose records are of a workspace if they name none themselves."""
+    import polars as pl
+
+    if workspace is None:
+        return page
+    named = [pl.when(pl.col("TenantId") != "").then("TenantId")] if "TenantId" in page.frame.columns else []
+    return replace(page, frame=page.frame.with_columns(TenantId=pl.coalesce(*named, pl.lit(workspace.lower()))))
+
+
+def _ahead(batches: Iterator[exports.Batch]) -> Iterator[exports.Batch]:
+    """Read the next batch while the last one lands."""
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(next, batches, None)
+            yield batch
+
+
+def _ledger(con: duckdb.DuckDBPyConnection, source: Source) -> _Known | None:
+    """Return what is known of a source from its last import."""
+    rows = con.execute(
+        """SELECT file, form, origin, bytes, sha256, read_bytes, read_lines, "read", landed, duplicates, rejected,
+            skipped, unfinished FROM imported_files WHERE path = $1""",
+        [source.key],
+    ).fetchall()
+    if not rows:
+        return None
+    ((file, form, origin, size, sha256, read_bytes, read_lines, *counts, unfinished),) = rows
+    end = None if read_bytes is None else Mark(read_bytes, read_lines)
+    fates = dict(zip(FATES, counts, strict=True))
+    return _Known(file, size, sha256, end, Imported(file, form, origin=origin, unfinished=unfinished, **fates))
+
+
+def _remembered(known: _Known, name: str, status: str) -> Imported:
+    """Return the counts of an earlier import as they are now: what landed then is there already."""
+    then = known.counts
+    return replace(then, path=name, status=status, known=then.read, landed=0, duplicates=then.landed + then.duplicates)
+
+
+def _state(source: Source, known: _Known, size: int) -> str:
+    """Tell whether a file is unchanged, has grown behind what was read, or is another one."""
+    if size < known.size or _sha256(source, known.size) != known.sha256:
+        return "changed"
+    return "unchanged" if size == known.size else "grown"
+
+
+def _sha256(source: Source, size: int) -> str:
+    digest = hashlib.sha256()
+    with source.path.open("rb") as file:
+        left = size
+        while left and (piece := file.read(min(left, 2**20))):
+            digest.update(piece)
+            left -= len(piece)
+    return digest.hexdigest()
+
+
+def _enter(con: duckdb.DuckDBPyConnection, source: Source, size: int, end: Mark | None, counts: Imported) -> None:
+    con.execute("DELETE FROM imported_files WHERE path = $1", [source.key])
+    fates = {fate: getattr(counts, fate) for fate in FATES}
+    row = {
+        "path": source.key,
+        "file": source.name,
+        "form": counts.form,
+        "origin": counts.origin,
+        "bytes": size,
+        "sha256": _sha256(source, size),
+        "read_bytes": end.bytes if end else None,
+        "read_lines": end.lines if end else None,
+        **fates,
+        "unfinished": counts.unfinished,
+        "imported_at": datetime.now(UTC).replace(tzinfo=None),
+    }
+    con.execute(f"INSERT INTO imported_files VALUES ({', '.join('?' * len(row))})", [*row.values()])
+
+
+def _standing_rejects(con: duckdb.DuckDBPyConnection, known: _Known) -> list[Reject]:
+    rows = con.execute("SELECT file, line, reason FROM import_rejects WHERE file = $1 ORDER BY line", [known.file])
+    return [Reject(*row) for row in rows.fetchall()]
