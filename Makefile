@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test lint check docs fit bench bench-causes bench-faults bench-page bench-pull bench-pull-memory bench-readers wheel clean
+.PHONY: setup demo test lint check docs fit fuzz bench bench-causes bench-faults bench-import bench-page bench-pull bench-pull-memory bench-readers wheel clean
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
@@ -40,13 +40,20 @@ docs: $(READY)
 fit: $(READY)
 	$(BIN)/python -m tests.benchmarks.fit
 
-bench: bench-causes bench-faults bench-page bench-pull bench-pull-memory bench-readers
+bench: bench-causes bench-faults bench-import bench-page bench-pull bench-pull-memory bench-readers
 
 bench-causes: $(READY)
 	$(BIN)/python -m tests.benchmarks.causes
 
 bench-faults: $(READY)
 	$(BIN)/python -m tests.benchmarks.faults
+
+bench-import: $(READY)
+	$(BIN)/python -m tests.benchmarks.imports
+
+# Damaged exports of every form: bounded, and the same for the same seed.
+fuzz: $(READY)
+	$(BIN)/python -m tests.benchmarks.fuzz
 
 bench-page: $(READY)
 	$(BIN)/python -m tests.benchmarks.page

@@ -6,6 +6,7 @@ and one that grew is gone on with. How files are read, and how records land, is 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import tempfile
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import exports, land, people, pseudonyms, sources, store, views
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, is_interrupt
 from pipeline.forms import TRIED
 from pipeline.forms.bench import bench
 from pipeline.forms.sheet import Mark
@@ -131,7 +132,7 @@ def import_files(
     recognised, passed_over = _recognised(paths)
     with store.working(db) as work, bench(work.scratch) as table:
         pseudonyms.agree(work.con, db, names)
-        with land.sparing(work.con):
+        with land.sparing(work.con), _telling_that_nothing_landed():
             work.con.execute("BEGIN")
             with people.disguising(work.con, names) as disguise:
                 run = _Run(work, table, disguise, tick, asked, _shares([source for source, _ in recognised]))
@@ -164,6 +165,17 @@ def survey(paths: Sequence[Path], tick: Callable[[Progress], None], asked: Asked
             else:
                 files.append(counts)
     return Outcome(tuple(files), (*passed_over, *left))
+
+
+@contextlib.contextmanager
+def _telling_that_nothing_landed() -> Iterator[None]:
+    """Let a Ctrl-C say what is true of an import: what it had landed is taken back."""
+    try:
+        yield
+    except BaseException as error:
+        if is_interrupt(error):
+            raise KeyboardInterrupt("Stopped: nothing of this import has landed, and nothing was published.") from None
+        raise
 
 
 def _recognised(paths: Sequence[Path]) -> tuple[list[tuple[Source, Form]], list[str]]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _QUIET = timedelta(hours=24)
 _CARRIED = 0.5  # from here on a cause carries an incident
 _THINKABLE = 0.2  # from here on it may be what carries another
+_HARMFUL = 3  # how much likelier a change is that has done harm elsewhere; chosen on simulated tenants
 _YOUNG = timedelta(days=2)  # younger, an incident may still turn out to be another
 # Scopes are told in the kinds that users know: a region is a network, a way of signing in a part of the tenant.
 _TOLD_AS = {"region": "network=region {value}", "mode": "tenant={value} sign-ins"}
@@ -136,17 +137,24 @@ def _joined(
 ) -> tuple[incidents.Incident, ...]:
     """Join incidents that one change brought about in one way, for they share an explanation.
 
-    What carries one incident and can be thought of another is likelier to be both than two causes at once.
+    That a change has done harm in one incident makes it likelier behind another that it can be thought of.
     """
     told = {name: _explanations(hypotheses) for name, hypotheses in ranked.items()}
-    carried = {why for of in told.values() for why, confidence in of.items() if confidence >= _CARRIED}
+    carries = {name: {why for why, sure in of.items() if sure >= _CARRIED} for name, of in told.items()}
+    carried = Counter(why for whys in carries.values() for why in whys)
     parts: dict[Hashable, list[incidents.Incident]] = {}
     for incident in found:
-        shared = {
-            why: sure for why, sure in told[incident.incident_id].items() if why in carried and sure >= _THINKABLE
+        own = carries[incident.incident_id]
+        weighed = {
+            why: sure * (_HARMFUL if carried[why] > (why in own) else 1)
+            for why, sure in told[incident.incident_id].items()
+            if carried[why] and sure >= _THINKABLE
         }
-        likeliest = max(shared, key=lambda why: (shared[why], why)) if shared else incident.incident_id
-        parts.setdefault(likeliest, []).append(incident)
+        first = ranked[incident.incident_id][0]
+        alone = first.confidence if first.change_id is None else 0.0
+        likeliest = max(weighed, key=lambda why: (weighed[why], why), default=None)
+        shared = likeliest is not None and weighed[likeliest] > alone
+        parts.setdefault(likeliest if shared else incident.incident_id, []).append(incident)
     joined = [incidents.together(several) for several in parts.values()]
     return tuple(sorted(joined, key=lambda one: (one.first_seen_at, one.incident_id)))
 

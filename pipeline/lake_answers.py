@@ -1,4 +1,4 @@
-"""Questions about sign-ins that stay in a lake: answered by Spark while it is there, kept, and answered again from here.
+"""Questions about sign-ins that stay in a lake: answered by Spark while it is there, kept, and answered from here on.
 
 A file that `analyze --engine spark` left holds the failures and no other sign-in, so what counts sign-ins is asked
 through `run`. Reports go nowhere else for it; what they ask is not known here.
@@ -42,7 +42,8 @@ def run(con: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, Any
     (parsed,) = con.extract_statements(statement)
     bound = {name: values[name] for name in sorted(parsed.named_parameters)}
     question, told = hashlib.md5(statement.encode(), usedforsecurity=False).hexdigest(), orjson.dumps(bound).decode()
-    if where := _ASKING.get():
+    where = _ASKING.get()
+    if where and not _kept(con, question, told):
         answer = where(statement, bound)
         if answer is not None:
             _keep(con, question, told, answer)
@@ -71,7 +72,7 @@ def _kept(con: duckdb.DuckDBPyConnection, question: str, told: str) -> bool:
         known = con.execute("SELECT DISTINCT bound FROM lake_answers WHERE question = ?", [question]).fetchall()
     except duckdb.CatalogException:  # the file of an older release, which knew no lake
         return False
-    if "since" in orjson.loads(told) and known and (told,) not in known:
+    if not _ASKING.get() and "since" in orjson.loads(told) and known and (told,) not in known:
         raise UsageError(
             "The sign-ins of this file stayed in their lake and were counted for another window: run "
             "`signin-triage analyze --engine spark` over the one that you want."

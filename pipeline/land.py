@@ -143,15 +143,15 @@ def _in_their_workspace(con: duckdb.DuckDBPyConnection, table: str, records: _Re
         f"SELECT 1 FROM {table} WHERE WorkspaceId > '' LIMIT 1",
         f"SELECT 1 FROM {table} WHERE WorkspaceId = '' LIMIT 1",
     )
-    named, unnamed = (True, False)
-    if "workspace" not in records.parameters:
-        named, unnamed = (
-            bool(each)
-            for each in _counts(
+    named, unnamed = not records.nameless, records.nameless
+    if named and "workspace" not in records.parameters:
+        named, unnamed = map(
+            bool,
+            _counts(
                 con,
                 f"SELECT count(*) FILTER (WorkspaceId > ''), count(*) FILTER (WorkspaceId = '') FROM {records.select}",
                 records.parameters,
-            )
+            ),
         )
     if named and con.execute(nowhere).fetchall():
         con.execute(
@@ -256,6 +256,7 @@ class _Records:
 
     select: str
     parameters: dict[str, str]
+    nameless: bool = False  # none of them names a workspace
 
 
 def _written(con: duckdb.DuckDBPyConnection, page: Page, file: Path, workspace_id: str | None) -> _Records:
@@ -282,7 +283,8 @@ def _written(con: duckdb.DuckDBPyConnection, page: Page, file: Path, workspace_i
     if page.table in _MADE_ID:
         made = f"coalesce(nullif(Id, ''), {_MADE_ID[page.table]})"
         select = f"(SELECT * REPLACE ({made} AS Id) FROM {select})"
-    return _Records(select, {"file": str(file)} | ({"workspace": workspace_id} if workspace_id else {}))
+    nameless = not workspace_id and "TenantId" not in given
+    return _Records(select, {"file": str(file)} | ({"workspace": workspace_id} if workspace_id else {}), nameless)
 
 
 def _typed(name: str, given: str | None, wanted: str) -> str:

@@ -36,6 +36,7 @@ def machine(db: Path | None, out: Path) -> Iterator[Check]:
         yield from _judged("disk", db, lambda: [disk(db)])
         yield from _judged("database", db, lambda: database(db))
         yield from _judged("permissions", db, lambda: [permissions(db, out)])
+    yield spark()
 
 
 def _judged(check: str, place: Path, judge: Callable[[], Iterable[Check]]) -> list[Check]:
@@ -76,6 +77,22 @@ def _numbers(version: str) -> tuple[int, ...]:
     while numbers[-1:] == [0]:
         numbers.pop()
     return tuple(numbers)
+
+
+def spark() -> Check:
+    """Judge what `analyze --engine spark` needs; a run on DuckDB does without."""
+    from pipeline.spark import sessions
+
+    java = sessions.java()
+    missing = [
+        *(() if sessions.pyspark_present() else (("pyspark", "pip install 'signin-triage[spark]'"),)),
+        *(() if java else (("Java", "install a Java 17 runtime (default-jre-headless), or set JAVA_HOME"),)),
+    ]
+    if missing:
+        names = " and ".join(name for name, _ in missing)
+        remedy = "; ".join(remedy for _, remedy in missing)
+        return warn("spark", f"{names} not here, which only `analyze --engine spark` needs", remedy)
+    return ok("spark", f"pyspark {metadata.version('pyspark')}, Java at {java}")
 
 
 def report_folder(out: Path) -> Check:

@@ -132,10 +132,10 @@ def analyze_lake(
             judgement = spark.judged(at, span.window.start, span.window.end, rules)
             with spark.counting(at):
                 told = _entered(work.con, span, begun)
-                for since_last in (False, True):
-                    for name in report.FILES:
-                        file = work.scratch / f"{name}.csv"
-                        report.write_csv(work.con, name, span.window, file, report.Shape(since_last=since_last))
+                for since_last in (False, True):  # what either report will ask, while there is somebody to answer
+                    shape = report.Shape(since_last=since_last)
+                    with report.staged(work.con, span.window, work.scratch / "report", shape):
+                        pass
         came = ", ".join(f"{name} {count:,}" for name, count in sorted(at.brought.items()))
         tell(f"spark: {sum(at.brought.values()):,} rows came back ({came})")
         store.publish(work, db, how)

@@ -61,7 +61,9 @@ def lake(engine: str, lake: str | None, master: str | None, pseudonymise: bool) 
     if not lake:
         raise UsageError("Spark reads a lake: name its folder or URL with --lake.")
     if pseudonymise:
-        raise UsageError("--pseudonymise covers what lands, and of a lake nothing does: leave it away with --engine spark.")
+        raise UsageError(
+            "--pseudonymise covers what lands, and of a lake nothing does: leave it out with --engine spark."
+        )
     return lake
 
 

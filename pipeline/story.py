@@ -84,13 +84,13 @@ class Story:
 def tell(con: duckdb.DuckDBPyConnection, window: Window, run_id: str, since_last: bool = False) -> Story:
     """Tell the story of a window from what the database holds; of incidents, ``since_last`` tells the new ones."""
     values = {"since": window.start, "until": window.end, "since_last": False}
-    ((sign_ins, failures, changes, verdicts, confirmed, *neighbours),) = _rows(con, "story", values)
+    ((sign_ins, failures, strays, changes, verdicts, confirmed, *neighbours),) = _rows(con, "story", values)
     incidents = _rows(con, "incidents", values)
     unseen = _rows(con, "unseen", values)
     holes = [row for row in unseen if row[2] == "incomplete"]
     statuses = {status: sum(row[1] == status for row in incidents) for status in _STATUSES}
-    asked = con.execute("SELECT count(DISTINCT workspace_id) FROM asked").fetchall()[0][0]
-    seen = "coverage incomplete" if holes else ("coverage complete" if asked else "imported records only")
+    ((asked,),) = _rows(con, "asked", values)
+    seen = "coverage incomplete" if holes else "coverage complete" if asked else _unasked(sign_ins)
     text = (
         f"signin-triage {window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M} UTC: "
         f"{_count(len(incidents), 'incident')} ({statuses['new']} new, {statuses['ongoing']} ongoing, "
@@ -104,8 +104,7 @@ def tell(con: duckdb.DuckDBPyConnection, window: Window, run_id: str, since_last
     lines = []
     if since_last:
         lines.append(_left_out(len(wanted), len(incidents) - len(wanted)))
-    strays = failures - sum(row[4] for row in incidents)
-    if failures and strays > 0:
+    if strays:
         lines.append(f"{_count(strays, 'refused signature')} {'belongs' if strays == 1 else 'belong'} to no incident.")
     lines.append(
         "Neighbouring codes: 50155 (device authentication failed) {:,}, 700003 (device not found) {:,}, 500991 (wrong "
@@ -149,6 +148,10 @@ def _quiet(sign_ins: int, asked: bool, holes: bool) -> str:
         return f"No device signature was refused in the {sign_ins:,} sign-ins that were seen; part of the logs was not."
     whole = ", and the coverage is whole" if asked else ""
     return f"No device signature was refused: {sign_ins:,} sign-ins were seen{whole}."
+
+
+def _unasked(sign_ins: int) -> str:
+    return "imported records only" if sign_ins else "coverage not known"
 
 
 def _left_out(new: int, others: int) -> str:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import polars as pl
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -181,12 +187,19 @@ def comma(found: list[Row]) -> bytes:
     return text.getvalue().encode()
 
 
+def zstandard(content: bytes) -> bytes:
+    """Return bytes packed with zstd."""
+    packed: bytes = zstd.compress(content)
+    return packed
+
+
 def lines(found: list[Any]) -> bytes:
     """Return values one a line."""
     return b"".join(_json(value) + b"\n" for value in found)
 
 
-def _parquet(file: Path, found: list[Row]) -> None:
+def parquet(file: Path, found: list[Row]) -> None:
+    """Write rows as Parquet."""
     pl.DataFrame([table(row, text=True) for row in found], infer_schema_length=None).write_parquet(file)
 
 

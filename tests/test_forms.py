@@ -108,13 +108,7 @@ def zipped(content: bytes) -> bytes:
     return written.getvalue()
 
 
-def zstandard(content: bytes) -> bytes:
-    from pipeline.sources import zstd
-
-    return zstd.compress(content)
-
-
-@pytest.mark.parametrize("pack", [gzip.compress, zstandard, zipped])
+@pytest.mark.parametrize("pack", [gzip.compress, renderings.zstandard, zipped])
 @pytest.mark.parametrize("form", ["blob", "portal csv in UTF-16", "query api", "graph pages"])
 def test_a_packed_file_is_what_is_in_it(
     pack: Callable[[bytes], bytes], form: str, rows: list[Row], tmp_path: Path

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import io
 import json
+import signal
+import subprocess
+import sys
+import time
 import zipfile
-from pathlib import Path
+import zlib
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+import renderings
 from exported import Record, whole
 from program import last_line, signin_triage
 
 from pipeline import imports
 from pipeline.errors import UsageError
+from pipeline.pseudonyms import Pseudonyms
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipeline.imports import Imported, Outcome
 
 SIGN_IN: Record = {"Type": "SigninLogs", "Id": "s-1", "CreatedDateTime": "2026-10-01T08:00:00Z", "ResultType": "0"}
@@ -181,6 +190,7 @@ def test_what_expands_beyond_reason_is_refused(monkeypatch: pytest.MonkeyPatch, 
     from pipeline import sources
 
     monkeypatch.setattr(sources, "_EXPANDED", 10_000)
+    monkeypatch.setattr(sources, "_TIMES", 10)
     (tmp_path / "x.gz").write_bytes(gzip.compress(lines(*[SIGN_IN] * 60_000).encode()))
     with pytest.raises(UsageError, match="expands to more than"):
         imported(db, tmp_path / "x.gz")
@@ -214,6 +224,23 @@ def test_a_dry_run_says_what_there_is_and_writes_nothing(tmp_path: Path) -> None
     assert (counts["form"], counts["tables"], counts["rejected"]) == ("ndjson", {"SigninLogs": 2}, 1)
     assert (counts["first"], counts["last"]) == ("2026-10-01T08:00:00Z", "2026-10-03T00:00:00Z")
     assert [path.name for path in tmp_path.iterdir()] == ["x.ndjson"]
+
+
+def test_a_stopped_import_says_so_and_leaves_the_published_file(tmp_path: Path, db: Path) -> None:
+    (tmp_path / "a.ndjson").write_text(lines(SIGN_IN))
+    imported(db, tmp_path / "a.ndjson")
+    before = db.read_bytes()
+    (tmp_path / "b.ndjson").write_text(lines(*(SIGN_IN | {"Id": f"s-{at}"} for at in range(400_000))))
+    command = [sys.executable, "-m", "pipeline", "import", "b.ndjson", "--db", str(db)]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    while not list(tmp_path.glob(".s.duckdb.scratch/piece.parquet")) and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    assert last_line(said) == "Stopped: nothing of this import has landed, and nothing was published."
+    assert db.read_bytes() == before
 
 
 # Times.
@@ -253,7 +280,7 @@ def dated(*dates: str, **more: str) -> str:
         ("x", dated("6/5/2026, 1:00:00 PM", TimeGenerated="2026-05-06T13:20:00Z"), 5),
         ("InteractiveSignIns_2026-05-01_2026-05-08", dated("6/5/2026, 1:00:00 PM"), 5),
         ("x", dated("5/30/2026, 1:00:00 PM", "6/1/2026, 1:00:00 PM", "6/2/2026, 1:00:00 PM"), 5),
-        ("x", dated("6/5/2026, 1:00:00 PM", "7/4/2026, 1:00:00 PM", "8/3/2026, 1:00:00 PM"), 6),
+        ("x", dated("6/5/2026, 1:00:00 PM", "6/7/2026, 1:00:00 PM", "7/4/2026, 1:00:00 PM"), 6),
     ],
 )
 def test_a_file_proves_whether_day_or_month_comes_first(name: str, text: str, month: int, tmp_path: Path) -> None:
@@ -300,11 +327,12 @@ def test_other_categories_of_a_stream_are_skipped_and_counted_and_audit_records_
 
 
 PORTAL = (
-    "Date (UTC),Request ID,User agent,User ID,User,Username,Incoming token type,Application,Application ID ,Resource ID ,"
-    "IP address,Location,Status,Sign-in error code,Failure reason,Client app,Device ID,Browser,Operating System,Compliant,"
-    "Managed,Join Type,Autonomous system  number,Incoming token type,Conditional Access\n"
-    '2026-10-01T08:00:00Z,s-1,UA,u-1,Ann,ann@example.org,none,Mail,app-1,res-1,203.0.113.1,"Bonn, NRW, DE",Failure,50099,'
-    "Bad signature.,Browser,d-1,Edge,Windows,Yes,No,Azure AD joined,3320,primaryRefreshToken,Not Applied\n"
+    "Date (UTC),Request ID,User agent,User ID,User,Username,Incoming token type,Application,Application ID ,"
+    "Resource ID ,IP address,Location,Status,Sign-in error code,Failure reason,Client app,Device ID,Browser,"
+    "Operating System,Compliant,Managed,Join Type,Autonomous system  number,Incoming token type,Conditional Access\n"
+    '2026-10-01T08:00:00Z,s-1,UA,u-1,Ann,ann@example.org,none,Mail,app-1,res-1,203.0.113.1,"Bonn, NRW, DE",'
+    "Failure,50099,Bad signature.,Browser,d-1,Edge,Windows,Yes,No,Azure AD joined,3320,primaryRefreshToken,"
+    "Not Applied\n"
     '2026-10-01T08:01:00Z,s-2,UA,u-1,Ann,ann@example.org,,Mail,app-1,res-1,203.0.113.1,"Bonn, NRW, DE",Success,,Other.,'
     "Browser,,,,,,,3320,none,Success\n"
 )
@@ -338,3 +366,79 @@ def test_a_portal_download_whose_name_is_silent_is_refused(db: Path, tmp_path: P
     (tmp_path / "download.csv").write_text(PORTAL)
     with pytest.raises(UsageError, match=r"download\.csv does not tell its table"):
         imported(db, tmp_path / "download.csv")
+
+
+def avro(*bodies: bytes, deflated: bool) -> bytes:
+    """Return a capture of an Event Hub, as Avro 1.11 says how."""
+
+    def number(value: int) -> bytes:
+        value = (value << 1) ^ (value >> 63)
+        written = b""
+        while value > 0x7F:
+            written, value = written + bytes([value & 0x7F | 0x80]), value >> 7
+        return written + bytes([value])
+
+    def text(content: bytes) -> bytes:
+        return number(len(content)) + content
+
+    fields = [
+        {"name": "SequenceNumber", "type": "long"},
+        {"name": "Properties", "type": {"type": "map", "values": ["long", "double", "string", "bytes"]}},
+        {"name": "Body", "type": ["null", "bytes"]},
+    ]
+    schema = json.dumps({"type": "record", "name": "EventData", "fields": fields}).encode()
+    codec = b"deflate" if deflated else b"null"
+    about = number(2) + text(b"avro.schema") + text(schema) + text(b"avro.codec") + text(codec) + number(0)
+    properties = number(1) + text(b"k") + number(2) + text(b"v") + number(0)
+    events = b"".join(number(at) + properties + number(1) + text(body) for at, body in enumerate(bodies))
+    packer = zlib.compressobj(wbits=-15)
+    block = packer.compress(events) + packer.flush() if deflated else events
+    mark = bytes(range(16))
+    return b"Obj\x01" + about + mark + number(len(bodies)) + text(block) + mark
+
+
+@pytest.mark.parametrize("deflated", [True, False])
+def test_a_capture_of_an_event_hub_in_avro_is_the_records_of_its_events(
+    deflated: bool, db: Path, tmp_path: Path
+) -> None:
+    bodies = [
+        json.dumps({"records": [record(1), record(2)]}).encode(),
+        lines(record(3), record(4)).encode(),
+        b"{broken",
+    ]
+    (tmp_path / "00.avro").write_bytes(avro(*bodies, deflated=deflated))
+    counts = one(db, tmp_path / "00.avro")
+    assert (counts.form, counts.landed, counts.rejected) == ("avro", 4, 1)
+    assert rows(db, "SELECT line FROM import_rejects") == [(3,)]
+
+
+# Pseudonyms.
+
+
+@pytest.mark.parametrize("form", ["blob", "graph array", "query api", "portal csv"])
+def test_names_are_pseudonyms_whatever_the_form(form: str, db: Path, tmp_path: Path) -> None:
+    row = {
+        "Type": "SigninLogs",
+        "Id": "s-1",
+        "TimeGenerated": datetime(2026, 10, 15, 8, 5),
+        "CreatedDateTime": datetime(2026, 10, 15, 8),
+        "OperationName": "Sign-in activity",
+        "ResultType": "50099",
+        "ResultDescription": "",
+        "CorrelationId": "c-1",
+        "AppId": "app-1",
+        "UserPrincipalName": "gwendolyn.quist@example.org",
+        "UserDisplayName": "Gwendolyn Quist",
+        "IPAddress": "203.0.113.77",
+        "Status": {"errorCode": 50099},
+        "DeviceDetail": {"deviceId": "d-1", "displayName": "QUIST-LAPTOP"},
+    }
+    (tmp_path / "SigninLogs").write_bytes(renderings.FORMS[form]([row]))
+    outcome = imports.import_files(db, [tmp_path / "SigninLogs"], lambda _: None, names=Pseudonyms(b"0123456789abcdef"))
+    assert outcome.files[0].landed == 1
+    ((user, address, device),) = rows(db, "SELECT user, ip, device FROM sign_ins")
+    assert user.endswith("@example.org")
+    assert address.startswith("fc")
+    assert device.startswith("device-")
+    content = db.read_bytes().lower()
+    assert [name for name in (b"gwendolyn", b"quist", b"203.0.113.77") if name in content] == []

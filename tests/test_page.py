@@ -172,6 +172,12 @@ def test_a_window_in_which_nothing_landed_is_told_apart_from_a_quiet_night() -> 
     assert "nothing can be said of it" in text
 
 
+def test_a_window_that_nobody_asked_for_is_not_said_to_be_whole() -> None:
+    text = parsed(html(quiet(), Window(SINCE - 9 * 24 * HOUR, SINCE - 8 * 24 * HOUR))).one("main").text
+    assert "No hour of this window was asked for" in text
+    assert "fully answered" not in text
+
+
 def test_no_name_becomes_markup() -> None:
     text = hostile_page()
     assert not tree().all("img")

@@ -66,6 +66,11 @@ def test_in_a_pipe_the_answer_is_csv(db: Path) -> None:
     assert told.stdout == "sign_in_id,seen_at\nb,2026-10-14T08:00:00Z\nc,2026-10-14T08:00:00Z\n"
 
 
+def test_a_pipe_that_knows_only_ascii_gets_other_letters_escaped(db: Path) -> None:
+    told = signin_triage("query", "SELECT 'Zoë' AS name", "--db", db, env={"PYTHONIOENCODING": "ascii"})
+    assert (told.returncode, told.stdout, told.stderr) == (0, "name\nZo\\xeb\n", "")
+
+
 def test_on_a_terminal_the_answer_is_an_aligned_table(db: Path) -> None:
     ours, theirs = pty.openpty()
     sql = "SELECT 'Ann' AS name, 5 AS failures UNION ALL SELECT 'Bartholomew', 12 ORDER BY 1"

@@ -489,6 +489,14 @@ def test_a_change_that_an_incident_blames_is_listed_wherever_it_lies(landed: Lan
     assert {row["change_id"] for row in rows(con, "incidents", tmp_path)} == {"change-1"}
 
 
+def test_a_change_that_only_incidents_outside_the_window_blame_is_not_listed(landed: Land, tmp_path: Path) -> None:
+    con = landed(page("AuditLogs", audit("Delete device", ActivityDateTime=WINDOW.start - DAY)))
+    add_incident(con, "i1", change_id="change-1", change_workspace_id="")
+    next_week = Window(WINDOW.end + 7 * DAY, WINDOW.end + 8 * DAY)
+    assert rows(con, "incidents", tmp_path, next_week) == []
+    assert rows(con, "by_change", tmp_path, next_week) == []
+
+
 def test_an_incident_shows_its_change_and_who_made_it(landed: Land, tmp_path: Path) -> None:
     con = landed(page("AuditLogs", audit("Delete device")))
     add_incident(con, "i1", change_id="change-1", change_workspace_id="", confidence=0.85)

@@ -53,6 +53,14 @@ def test_a_night_of_which_nothing_landed_is_not_called_a_quiet_one(landed: Land)
     assert "No device signature was refused" not in said
 
 
+def test_a_window_that_nobody_asked_for_is_not_called_complete(landed: Land) -> None:
+    con = landed(page("SigninLogs", sign_in()))
+    ask(con, "SigninLogs", "complete")
+    month_before = Window(WINDOW.start - 30 * DAY, WINDOW.end - 30 * DAY)
+    said = story.tell(con, month_before, "run-1").summary.text
+    assert said.endswith("coverage not known")
+
+
 def test_a_quiet_night_with_holes_is_not_called_whole(landed: Land) -> None:
     con = landed(page("SigninLogs", sign_in()))
     ask(con, "SigninLogs", "incomplete", "gave up")
@@ -134,9 +142,18 @@ def test_a_stranger_cannot_add_lines_to_the_story(landed: Land) -> None:
 
 
 def test_failures_of_no_incident_are_counted_as_such(landed: Land) -> None:
-    con = landed(page("SigninLogs", *(failure(Id=f"{n}") for n in range(5))))
+    con = landed(page("SigninLogs", *(failure(Id=f"{n}") for n in range(5))), workspace_id="w")
     add_incident(con, "incident-1", failures=3)
+    con.execute("INSERT INTO incident_failures SELECT 'incident-1', 'w', 'SigninLogs', unnest(['0', '1', '2'])")
     assert "2 refused signatures belong to no incident." in told(con).lines
+
+
+def test_an_incident_that_is_larger_than_the_window_hides_no_failure_of_none(landed: Land) -> None:
+    early = failure(Id="early", CreatedDateTime=WINDOW.start - HOUR)
+    con = landed(page("SigninLogs", failure(Id="stray"), early), workspace_id="w")
+    add_incident(con, "incident-1", first_seen_at=WINDOW.start - HOUR, failures=40)
+    con.execute("INSERT INTO incident_failures VALUES ('incident-1', 'w', 'SigninLogs', 'early')")
+    assert "1 refused signature belongs to no incident." in told(con).lines
 
 
 def test_neighbouring_codes_are_counted_by_the_whole_code(landed: Land) -> None:

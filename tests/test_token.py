@@ -95,6 +95,8 @@ NO_TOKEN: dict[str, tuple[str | bytes, str]] = {
         jwt_of({"typ": "JWT", "kid": "k"}, {"iss": "i", "exp": 1, "nonce": "n", "aud": "a"}),
         "an id token",
     ),
+    "an id token without its end": (jwt_of({"typ": "JWT"}, {"sub": "s", "nonce": "n", "aud": "a"}), "an id token"),
+    "an access token without its end": (jwt_of({"nonce": "n"}, {"scp": "User.Read", "aud": "a"}), "an access token"),
     "a PRT cookie": (jwt_of({"alg": "HS256", "ctx": "c"}, {"refresh_token": "r", "is_primary": "true"}), "PRT cookie"),
     "a broker's credential": (jwt_of({"x5c": ["AA"]}, {"request_nonce": "n", "iss": "aad:brokerplugin"}), "broker"),
     "an assertion": (jwt_of({"x5t": "t"}, {"iss": "c", "sub": "c", "exp": 1, "aud": "a"}), "client assertion"),
@@ -195,6 +197,12 @@ def test_the_picture_names_check_code_cause_and_next_step() -> None:
     assert all(len(line) <= 80 for line in done.stdout.splitlines())
 
 
+def test_a_long_name_of_a_claim_leaves_room_for_what_it_says() -> None:
+    lines = told.lines(judged(Answer(claims={"n" * 3000: "word " * 30}).jwt()))
+    assert all(len(line) <= 80 for line in lines)
+    assert any("word word word" in line for line in lines)
+
+
 def test_files_and_variables_give_token_certificate_and_challenge(tmp_path: Path) -> None:
     (tmp_path / "token.txt").write_text(JWT)
     (tmp_path / "device.pem").write_bytes(pem(Answer(key=rsa_key(1)).certificate()))
@@ -232,6 +240,15 @@ def test_a_refusal_is_one_sentence_and_exit_2_and_does_not_quote_the_token(args:
     assert done.stderr.count("\n") == 1
     assert last_line(done.stderr).startswith("signin-triage: ")
     assert JWT[:40] not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "args", [("token", "PKeyAuth", HTTP), ("token", JWT, JWT), ("token", HTTP, "--cert", JWT), (JWT,)]
+)
+def test_a_token_in_the_wrong_place_is_not_quoted_in_the_refusal(args: tuple[str, ...]) -> None:
+    done = signin_triage(*args)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert JWT[:12] not in done.stderr
 
 
 def test_a_folder_is_no_token(tmp_path: Path) -> None:

@@ -205,10 +205,17 @@ def test_a_fault_of_the_header_is_named(fault: str) -> None:
     assert says in detail(found, "headers")
 
 
-def test_without_x5c_the_given_certificate_judges_the_signature_and_the_header_fails_all_the_same() -> None:
+def test_without_x5c_the_signature_is_not_judged_though_it_verifies_with_the_given_certificate() -> None:
     found = judged(Answer(without=("x5c",)), cert=der(Answer().certificate()))
-    assert (status(found, "signature"), found.first_failing) == ("pass", "headers")
+    assert (status(found, "signature"), found.first_failing, found.aadsts) == ("not judged", "headers", (50120,))
+    assert "With the certificate of --cert: Verifies" in detail(found, "signature")
     assert (found.certificate or {})["source"] == "--cert"
+
+
+def test_without_x5c_it_is_told_that_the_signature_does_not_verify_with_the_given_certificate() -> None:
+    found = judged(Answer(without=("x5c",)), cert=der(certificate(rsa_key(1))))
+    assert (status(found, "signature"), found.aadsts) == ("not judged", (50120,))
+    assert "With the certificate of --cert: It does not verify" in detail(found, "signature")
 
 
 def test_supported_algorithms_of_the_challenge_bind_the_header() -> None:
@@ -339,6 +346,12 @@ def test_a_token_without_exp_is_told_what_bounds_it() -> None:
 def test_a_challenge_is_read_in_every_form_that_it_comes_in(challenge: str) -> None:
     found = judged(Answer(), challenge=challenge)
     assert (status(found, "nonce"), status(found, "audience")) == ("pass", "pass")
+
+
+def test_a_nonce_that_looks_url_encoded_in_a_header_is_echoed_as_it_stands() -> None:
+    challenge = f'PKeyAuth Nonce="a%2Bb", SubmitUrl="{SUBMIT_URL}", Version="1.0"'
+    assert status(judged(Answer(claims={"nonce": "a%2Bb"}), challenge=challenge), "nonce") == "pass"
+    assert status(judged(Answer(claims={"nonce": "a+b"}), challenge=challenge), "nonce") == "fail"
 
 
 @pytest.mark.parametrize(("context", "nonce"), [("ctx-1", "pass"), ("ctx-2", "not judged")])

@@ -131,7 +131,9 @@ Lake = Annotated[
 ]
 Master = Annotated[
     str | None,
-    typer.Option("--master", metavar="URL", envvar=f"{_PREFIX}MASTER", help="Spark's master; without it, this machine."),
+    typer.Option(
+        "--master", metavar="URL", envvar=f"{_PREFIX}MASTER", help="Spark's master; without it, this machine."
+    ),
 ]
 DB = Path("signins.duckdb")
 OUT = Path("report")

@@ -7,7 +7,9 @@ it, so that ``--help`` answers at once.
 from __future__ import annotations
 
 import functools
+import io
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,9 @@ from pipeline.errors import TriageError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# What was typed in the wrong place is quoted to whoever typed it, a credential excepted.
+_TOKEN = re.compile(r"\bey[\w-]{8,}[\w.+/=-]*|[\w.+/=-]{200,}")
 
 app = typer.Typer(
     name="signin-triage",
@@ -52,6 +57,9 @@ def main() -> None:
     os.umask(0o077)  # logs hold people's data: what we write is its owner's alone
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere  # a stream that was closed is None
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a name that the stream's encoding lacks is shown escaped
+                stream.reconfigure(errors="backslashreplace")
         code = _run()
         # Threads may still wait for an answer that nobody needs any more; they must not keep the process.
         os._exit(code)
@@ -64,7 +72,7 @@ def _run() -> int:
     except BrokenPipeError:
         return 0  # the reader went away (head, less): nothing is wrong, but nothing more can be written either
     except typer.TyperException as error:
-        text = " ".join(error.format_message().split()).rstrip(".")
+        text = _TOKEN.sub("(a token)", " ".join(error.format_message().split())).rstrip(".")
         console.say(f"signin-triage: {text}. See `signin-triage --help`.")
         return UsageError.exit_code
     except Exception as error:  # noqa: BLE001 the last door: a user gets a sentence, whatever went wrong

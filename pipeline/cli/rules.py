@@ -65,23 +65,36 @@ def rules_check(
     path: Annotated[
         Path | None, typer.Argument(metavar="[PATH]", help="A rule file or a folder; ours if not given.")
     ] = None,
+    differential: Annotated[
+        bool,
+        typer.Option(
+            "--differential",
+            envvar="SIGNIN_TRIAGE_DIFFERENTIAL",
+            help="Also run each rule on DuckDB and on Spark over a simulated tenant, and compare.",
+        ),
+    ] = False,
     form: As = Format.table,
 ) -> int:
     """Check rule files and name every fault at once, with file and line.
 
-    CSV and JSON list every rule that was checked, one with faults once for each of them.
+    A rule that DuckDB would run is at fault too where Spark may answer it otherwise; a night on DuckDB runs it all the
+    same. CSV and JSON list every rule that was checked, one with faults once for each of them.
 
     \b
     Example:
     signin-triage rules check my-rules/
     """
-    from pipeline import assets, rule_files
+    from pipeline import assets, portable, rule_files
     from pipeline.rule_checks import check, chosen
 
     files = chosen(path or assets.RULES)
     if not files:
         console.say(f"{path} holds no rule: rules are files named *.sql.")
-    faults = check(path or assets.RULES)
+    faults = portable.beside(check(path or assets.RULES), files)
+    if differential and not faults:
+        from pipeline.differing import faults as differences
+
+        faults = differences(files)
     if form is not Format.table:
         rows: list[dict[str, object]] = []
         for rule in map(rule_files.read, files):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from pathlib import Path
@@ -37,8 +38,8 @@ def token(
             "--cert",
             metavar="FILE",
             envvar="SIGNIN_TRIAGE_CERT",
-            help="The device's certificate (PEM or DER): x5c is compared with it, and it verifies where x5c is "
-            "missing.",
+            help="The device's certificate (PEM or DER): x5c is compared with it; where x5c is missing, it says "
+            "whether the signature would verify with that.",
         ),
     ] = None,
     challenge: Annotated[
@@ -115,6 +116,8 @@ def _file(path: Path, what: str) -> bytes:
         with path.open("rb") as file:
             return _bounded(file)
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # a token in the wrong place, which no sentence may quote
+            raise UsageError(f"{what} is no name of a file.") from None
         raise UsageError(f"{what}: {path} cannot be read ({error.strerror or error}).") from error
     except ValueError:
         raise UsageError(f"{what} is no name of a file.") from None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
-PIECE = 16 * 2**20  # bytes of a file that are decoded at once; what they take in memory is several times as many
+PIECE = 32 * 2**20  # bytes of a file that are decoded at once; what they take in memory is several times as many
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,9 @@ def json_lines(bench: Bench, pieces: Iterable[bytes], begin: Mark, still_written
         if block.too_long:
             yield Sheet(_no_rows(), ((first, f"is longer than {LONGEST:,} bytes"),))
             continue
+        if (frame := records.straight(bench, block.content, first, keys)) is not None:
+            yield Sheet(frame, end=block.end)
+            continue
         texts, broken = numbered(block.content, first)
         sheet = records.decoded(bench, texts, broken, keys)
         if block.ended or not sheet.broken:

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import orjson
+
 from pipeline.errors import is_interrupt
 from pipeline.forms.columns import TIMES, official
 from pipeline.forms.sheet import Sheet
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.forms.bench import Bench
 
 _WITHIN = "/properties/"
-_FIRST, _EVERY = 100, 16  # the records whose keys are looked at: so many, and of the others one in so many
+_FIRST, _EVERY = 100, 64  # the records whose keys are looked at: so many, and of the others one in so many
 CARRIERS = ("records", "value")  # lists that Event Hubs and Microsoft Graph send as one object
 _HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
 
@@ -114,7 +116,8 @@ class Keys:
         """Expect every column as it is spelled by whom the keys so far are known to be of."""
         for sign, inner, spelling in _SPELLINGS:
             if sign in self.spelled.get((sign.lower(), inner), ()):
-                self.add((spelling(name), inner) for name in official().values())
+                unmet = (name for name in official().values() if (name.lower(), inner) not in self.spelled)
+                self.add([(spelling(name), inner) for name in unmet])
 
 
 def _camel(name: str) -> str:
@@ -152,10 +155,83 @@ def decoded(
     return Sheet(frame, tuple(sorted(rejects)))
 
 
+def straight(bench: Bench, content: bytes, first: int, keys: Keys) -> pl.DataFrame | None:
+    """Return the records of whole lines, straight from their bytes; None where a line is not just one of their kind.
+
+    Their keys are those of some of them; DuckDB reads the lines itself, in a fraction of the time.
+    """
+    import duckdb
+    import polars as pl
+
+    lines = content.split(b"\n")
+    try:
+        some = [orjson.loads(line) for at, line in enumerate(lines) if line and (at < _FIRST or at % _EVERY == 0)]
+        met = {(key, False) for record in some for key in record} | {
+            (key, True) for record in some if isinstance(inner := record.get("properties"), dict) for key in inner
+        }
+    except (orjson.JSONDecodeError, AttributeError, TypeError):
+        return None
+    keys.add(sorted(met))
+    keys.met |= {(key.lower(), inner) for key, inner in met}
+    keys.expect()
+    has_inner = any(inner for _, inner in met)
+    if any(key in CARRIERS for key, inner in met if not inner) or (has_inner and _keeps_properties(keys)):
+        return None
+    columns, wanted, inner_wanted = _named(keys, has_inner)
+    if len({name.lower() for name in wanted}) < len(wanted) or len({n.lower() for n in inner_wanted}) < len(
+        inner_wanted
+    ):
+        return None
+    file = bench.folder / "piece.json"
+    file.write_bytes(content)
+    schema = dict.fromkeys(wanted, "VARCHAR")
+    if inner_wanted:
+        schema["properties"] = "STRUCT(" + ", ".join(f'"{name}" VARCHAR' for name in inner_wanted) + ")"
+    selected = ", ".join(f'{value} AS "{name}"' for name, value in columns.items())
+    try:
+        frame = bench.take(
+            f"SELECT {selected} FROM (SELECT *, {_told_by(wanted, bool(inner_wanted))} AS diagnostic FROM "
+            "read_json($file, format = 'newline_delimited', columns = $schema))",
+            {"file": str(file), "schema": schema},
+        )
+    except (duckdb.Error, pl.exceptions.PolarsError) as error:
+        if is_interrupt(error):
+            raise
+        return None
+    if frame.height != len(lines) - (not lines[-1]):
+        return None
+    return _complete(frame.with_row_index(PLACE, first).cast({PLACE: pl.Int64}), keys)
+
+
+def _keeps_properties(keys: Keys) -> bool:
+    """Tell whether properties may be wanted as they are, as Intune's are."""
+    return ("auditeventid", True) in keys.met or ("timegenerated", False) in keys.met
+
+
+def _named(keys: Keys, has_inner: bool) -> tuple[dict[str, str], list[str], list[str]]:
+    """Return the columns of what DuckDB calls the keys, and these keys: of records, and of their properties."""
+    spelled = keys.spelled if has_inner else {at: names for at, names in keys.spelled.items() if not at[1]}
+    spelled = {at: names for at, names in spelled.items() if at != ("properties", False)}
+    paths, _ = _columns(spelled)
+    names = [
+        f'properties."{path.removeprefix(_WITHIN)}"' if path.startswith(_WITHIN) else f'"{path[1:]}"' for path in paths
+    ]
+    _, columns = _columns(spelled, names)
+    own = [path[1:] for path in paths if not path.startswith(_WITHIN)]
+    return columns, own, [path.removeprefix(_WITHIN) for path in paths if path.startswith(_WITHIN)]
+
+
+def _told_by(own: list[str], has_inner: bool) -> str:
+    around = [f'"{name}"' for name in own if name.lower() in ("time", "category")]
+    generated = [f'"{name}" IS NULL' for name in own if name.lower() == "timegenerated"]
+    if not has_inner or not around:
+        return "false"
+    return " AND ".join(["properties IS NOT NULL", f"coalesce({', '.join(around)}) IS NOT NULL", *generated])
+
+
 def _quickly(bench: Bench, texts: pl.DataFrame, keys: Keys) -> pl.DataFrame | None:
     """Return the records by the keys of some of them; None where one of them is none, or is of another kind."""
     import duckdb
-    import polars as pl
 
     if texts.is_empty():
         return None
@@ -177,6 +253,13 @@ def _quickly(bench: Bench, texts: pl.DataFrame, keys: Keys) -> pl.DataFrame | No
         if is_interrupt(error):
             raise
         return None
+    return _complete(frame, keys)
+
+
+def _complete(frame: pl.DataFrame, keys: Keys) -> pl.DataFrame | None:
+    """Return records that each have an Id and a time; None where one lacks them, and so may be of another kind."""
+    import polars as pl
+
     if "Id" not in frame.columns or frame.get_column("Id").null_count():
         return None
     times = [name for name in TIMES if name in frame.columns]
@@ -281,8 +364,13 @@ def _carried(bench: Bench) -> pl.DataFrame | None:
     return bench.take(f"SELECT * EXCLUDE number FROM ({' UNION ALL '.join(parts)}) ORDER BY number")
 
 
-def _columns(spelled: dict[tuple[str, bool], list[str]]) -> tuple[list[str], dict[str, str]]:
-    """Return the paths to all that is wanted of the records, and of what found there each column is made."""
+def _columns(
+    spelled: dict[tuple[str, bool], list[str]], values: list[str] | None = None
+) -> tuple[list[str], dict[str, str]]:
+    """Return the paths to all that is wanted of the records, and of what found there each column is made.
+
+    ``values`` are the expressions for what is found; without them it is a list v.
+    """
     # Only Intune's table has its properties as they are.
     as_they_are = ("auditeventid", True) in spelled or ("timegenerated", False) in spelled
     places: dict[str, int] = {}
@@ -295,7 +383,8 @@ def _columns(spelled: dict[tuple[str, bool], list[str]]) -> tuple[list[str], dic
             for key in spelled.get((place.key, place.inner), ()):
                 if key.startswith(place.begins):
                     path = f"{_WITHIN}{key}" if place.inner else f"/{key}"
-                    found.append(place.expression(f"v[{places.setdefault(path, len(places) + 1)}]"))
+                    at = places.setdefault(path, len(places))
+                    found.append(place.expression(values[at] if values else f"v[{at + 1}]"))
         if found:
             columns[name] = f"coalesce({', '.join(found)})"
     return list(places), columns

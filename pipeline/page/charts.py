@@ -249,7 +249,15 @@ def _hide_times(panel: dict[str, Any]) -> None:
 def _time(start: datetime, end: datetime) -> dict[str, Any]:
     days = (end - start) / timedelta(days=1)
     form = "%m-%d" if days > 4 else "%m-%d %H:%M"
-    axis = {"title": None, "format": form, "tickCount": 7, "labelAngle": 0, "labelOverlap": "greedy", "grid": False}
+    axis = {
+        "title": None,
+        "format": form,
+        "tickCount": 7,
+        "labelAngle": 0,
+        "labelOverlap": "greedy",
+        "labelBound": 2,
+        "grid": False,
+    }
     return {"scale": {"type": "utc", "domain": [_stamp(start), _stamp(end)]}, "axis": axis}
 
 

@@ -97,7 +97,8 @@ def _hash(text: str) -> str:
 def _seen(facts: Facts, holes: bool) -> Row:
     """Say whether everything could be seen."""
     if not facts.asked:
-        return {"word": "not known", "told": "imported records only: nothing says whether their hours are whole"}
+        why = "imported records only" if facts.totals["sign_ins"] else "no hour of this window was asked for"
+        return {"word": "not known", "told": f"{why}: nothing says whether its hours are whole"}
     if holes:
         return {"word": "in part", "told": "some hours could not be read: see the coverage below"}
     return {"word": "all", "told": "every hour that was asked for was fully answered"}

@@ -83,14 +83,14 @@ def gather(con: duckdb.DuckDBPyConnection, window: Window, *, since_last: bool) 
         seconds=[int(frame.length.total_seconds()) for frame in frames.values()],
     )
     (totals,) = _rows(con, "reports", "story", values)
-    ((asked,),) = con.execute("SELECT count(DISTINCT workspace_id) FROM asked").fetchall()
+    (asked,) = _rows(con, "reports", "asked", values)
     everything = _rows(con, "reports", "incidents", values | {"since_last": False})
     cause_length, spark_length = _length(window, _MOST_STRETCHES), _length(window, _MOST_SPARK)
     return Facts(
         window=window,
         run=next(iter(ask("run")), dict.fromkeys(("run_id", "started_at", "ended_at"))),
         totals=totals,
-        asked=asked,
+        asked=asked["workspaces"],
         statuses={
             status: sum(row["status"] == status for row in everything) for status in ("new", "ongoing", "resolved")
         },

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import judge, lake_answers, rules, store, views
+from pipeline.errors import UsageError
 from pipeline.pages import TABLES
 from pipeline.spark import elsewhere, landed
 from pipeline.spark import lake as lakes
 from pipeline.spark.carried import readers, reads
+from pipeline.spark.elsewhere import engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from pipeline.engine import Answer
     from pipeline.judge import Judgement
 
-__all__ = ["Evidence", "evidence"]
+__all__ = ["Evidence", "counting", "engine", "evidence", "judged", "opened"]
 
 # Stored views of which the database needs the rows; the others stay where the sign-ins are.
 _BROUGHT = ("inferred_devices", "failed_sign_ins", "audited_changes")
@@ -84,27 +86,30 @@ def opened(
     with tempfile.TemporaryDirectory(prefix="signin-triage-") as folder:
         at = elsewhere.Workshop(_session(spark), con, Path(folder), scratch)
         views.build(con, until, unfilled=(*judge.EVIDENCE_VIEWS, *_BROUGHT))
-        _open(at, lake)
-        yield at
+        try:
+            _open(at, lake)
+            yield at
+        except ValueError as error:
+            raise UsageError(f"Spark could not analyze the lake: {error}") from error
 
 
 def judged(at: elsewhere.Workshop, since: datetime, until: datetime, pack: Sequence[rules.Rule]) -> Judgement:
     """Find incidents and rank their causes, in the database, from what Spark counts."""
-    return judge.judge(at.con, pack, since, until, engine=elsewhere.engine(at))
+    return judge.judge(at.con, pack, since, until, engine=engine(at))
 
 
 @contextlib.contextmanager
 def counting(at: elsewhere.Workshop) -> Iterator[None]:
     """Let Spark answer what reports ask of sign-ins in the block, and keep the answers in the database."""
     elsewhere.tell(at, _own_tables(at.con))
-    engine = elsewhere.engine(at)
+    asked = engine(at).ask
     counted = readers(_SIGN_INS)
 
     def where(select: str, values: Mapping[str, Any]) -> Answer | None:
         if reads(select).isdisjoint(counted):
             return None
         with contextlib.suppress(ValueError):  # what a page draws may ask in words that Spark lacks
-            return engine.ask(select, values)
+            return asked(select, values)
         return None
 
     with lake_answers.asking(where):
@@ -158,8 +163,19 @@ def _records(at: elsewhere.Workshop, lake: str | Mapping[str, DataFrame]) -> dic
         cells = {name: lakes.cells(at.session, name, where, list(columns[name])) for name, where in places.items()}
     else:
         lakes.given(lake)
-        cells = {name: lakes.as_cells(frame, list(columns[name])) for name, frame in lake.items()}
+        cells = {
+            name: lakes.as_cells(_handed_over(at, name, frame), list(columns[name])) for name, frame in lake.items()
+        }
     return {
         table: landed.landed(table, cells[table], kinds) if table in cells else at.session.sql(landed.nothing(kinds))
         for table, kinds in columns.items()
     }
+
+
+def _handed_over(at: elsewhere.Workshop, name: str, frame: DataFrame) -> DataFrame:
+    """Return a DataFrame of the user's session as one of ours."""
+    view = f"signin_triage_{name.lower()}"
+    frame.createOrReplaceGlobalTempView(view)
+    ours = at.session.table(f"global_temp.{view}")
+    at.session.catalog.dropGlobalTempView(view)
+    return ours

@@ -53,7 +53,7 @@ def found(session: SparkSession, lake: str) -> dict[str, list[tuple[str, str]]]:
     try:
         jvm: Any = session.sparkContext._jvm  # Spark has no other way to list a folder, whatever the store
         path = jvm.org.apache.hadoop.fs.Path(lake)
-        store = path.getFileSystem(session.sparkContext._jsc.hadoopConfiguration())  # type: ignore[attr-defined]
+        store = path.getFileSystem(session.sparkContext._jsc.hadoopConfiguration())
         if not store.exists(path):
             raise UsageError(f"{lake} does not exist: name the folder or URL of the lake with --lake.")
         tables: dict[str, list[tuple[str, str]]] = {}
@@ -106,7 +106,8 @@ def _cell(name: str, kind: str | None) -> str:
     if kind == "timestamp":
         return f"CAST(CAST({column} AS TIMESTAMP_NTZ) AS STRING)"
     if kind in ("double", "float"):
-        return f"CASE WHEN {column} = floor({column}) THEN CAST(CAST({column} AS BIGINT) AS STRING) ELSE CAST({column} AS STRING) END"
+        whole = f"CAST(CAST({column} AS BIGINT) AS STRING)"
+        return f"CASE WHEN {column} = floor({column}) THEN {whole} ELSE CAST({column} AS STRING) END"
     return f"CAST({column} AS STRING)"
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 _PORTAL_TIMES = ("M/d/yyyy, h:mm:ss[.SSSSSS][.SSS] a", "M/d/yyyy h:mm:ss a")
-# As in landing: the event's id, and where that is missing the record itself, so that its second delivery is known again.
+# As in landing: the event's id, and where that is missing the record itself.
 _INTUNE_ID = (
     "coalesce(nullif(get_json_object(Properties, '$.AuditEventId'), ''), "
     "sha2(concat_ws(' ', CAST(TimeGenerated AS STRING), OperationName, CorrelationId, Properties), 256))"

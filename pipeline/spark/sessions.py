@@ -18,11 +18,19 @@ from typing import TYPE_CHECKING
 from pipeline.errors import ServiceUnavailable, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pyspark.sql import SparkSession
 
 LOCAL = "local[*]"
+# For a tenant so small that compiling a plan takes longer than its rows do.
+FOR_FEW_ROWS = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.driver.memory": "1g",
+}
 NO_PYSPARK = "Spark is not installed here: pip install 'signin-triage[spark]'."
 NO_JAVA = (
     "Spark needs Java, and none is here: install a Java 17 runtime (Debian and Ubuntu: apt install "
@@ -31,21 +39,23 @@ NO_JAVA = (
 
 
 @contextlib.contextmanager
-def started(master: str | None) -> Iterator[SparkSession]:
+def started(master: str | None, settings: Mapping[str, str] | None = None) -> Iterator[SparkSession]:
     """Start Spark on a master (its URL; this machine without one), and stop it when the block is left.
 
-    Raises UsageError where pyspark or Java is missing, ServiceUnavailable where the master cannot be reached.
+    ``settings`` are Spark's own, above ours. Raises UsageError where pyspark or Java is missing, ServiceUnavailable
+    where the master cannot be reached.
     """
     if not pyspark_present():
         raise UsageError(NO_PYSPARK)
     if java() is None:
         raise UsageError(NO_JAVA)
-    session = _session(master or LOCAL)
-    try:
-        yield session
-    finally:
-        with _silent():
-            session.stop()
+    with tempfile.TemporaryDirectory(prefix="signin-triage-") as warehouse:  # else Spark makes one where we stand
+        session = _session(master or LOCAL, {"spark.sql.warehouse.dir": warehouse} | dict(settings or {}))
+        try:
+            yield session
+        finally:
+            with _silent():
+                session.stop()
 
 
 def pyspark_present() -> bool:
@@ -67,7 +77,7 @@ def is_local(master: str | None) -> bool:
     return (master or LOCAL).startswith("local")
 
 
-def _session(master: str) -> SparkSession:
+def _session(master: str, more: Mapping[str, str]) -> SparkSession:
     from pyspark.logger import PySparkLogger
     from pyspark.sql import SparkSession
 
@@ -87,7 +97,7 @@ def _session(master: str) -> SparkSession:
         }
     with _silent():
         builder = SparkSession.builder.master(master)
-        for name, value in settings.items():
+        for name, value in (settings | dict(more)).items():
             builder = builder.config(name, value)
         try:
             session = builder.getOrCreate()

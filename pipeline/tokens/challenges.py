@@ -20,7 +20,6 @@ _BEGINS = re.compile(r"(?=urn:http-auth:PKeyAuth\?|WWW-Authenticate)", re.IGNORE
 _NAMES = frozenset(
     ("nonce", "submiturl", "version", "certauthorities", "certthumbprint", "context", "tenantid", "supportedalgs")
 )
-_ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
 @dataclass(frozen=True)
@@ -50,19 +49,24 @@ def read(raw: bytes) -> Challenge:
     if re.search(r"PKeyAuth%3F", said, re.IGNORECASE):
         said = unquote(said)
     redirect, header = _IN_REDIRECT.search(said), _IN_HEADER.search(said)
+    bare = said.strip().strip("\"'")
+    of_url = False
     if redirect:
-        sent = _from_query(redirect["query"])
+        sent, of_url = _from_query(redirect["query"]), True
     elif header and _named(_from_header(header["parameters"])):
         sent = _from_header(header["parameters"])
+    elif "&" in bare and '"' not in bare:
+        sent, of_url = _from_query(bare), True
     else:
-        bare = said.strip().strip("\"'")
-        sent = _from_query(bare) if "&" in bare and '"' not in bare else _from_header(said)
+        sent = _from_header(said)
     if not _named(sent):
         raise UsageError(
             "--challenge is neither a file nor a PKeyAuth challenge: give the WWW-Authenticate header, or the "
             "urn:http-auth:PKeyAuth URL."
         )
     plain = {name: unquote(value) for name, value in sent.items()}
+    if not of_url and "://" in sent.get("submiturl", ""):  # a header as the server sends it, which encodes nothing
+        plain["nonce"] = sent.get("nonce", "")
     if plain.get("submiturl") and not urlsplit_or_none(plain["submiturl"]):
         raise UsageError("The SubmitUrl of --challenge is no URL.")
     return Challenge(
@@ -74,7 +78,7 @@ def read(raw: bytes) -> Challenge:
         context=plain.get("context", ""),
         tenant_id=plain.get("tenantid", ""),
         algorithms=tuple(re.findall(r"[A-Za-z0-9]+", plain.get("supportedalgs", ""))),
-        nonce_encoded=sent.get("nonce", "") if _ENCODED.search(sent.get("nonce", "")) else "",
+        nonce_encoded=sent.get("nonce", "") if plain.get("nonce") != sent.get("nonce") else "",
     )
 
 

@@ -58,20 +58,28 @@ def make(
 
 
 def _signature(token: Token, chain: Chain, expected: Certificate | None) -> Check:
-    judging = chain.leaf or expected
-    visible = signatures.visible_fault(token)
-    if judging is None or judging.key is None:
-        why = "The certificate's key cannot be read" if judging else "x5c holds no certificate that can be read"
-        also = f" But whatever the key: {visible.detail}" if visible else " Give the device's certificate with --cert."
-        return Check("signature", "not judged", f"{why}.{also}", fault=visible.fault if visible else "")
+    if chain.leaf is None or chain.leaf.key is None:
+        return _unjudged_signature(token, chain, expected)
     others = {f"certificate {place} of x5c": each.key for place, each in enumerate(chain.rest, 2) if each.key}
-    if expected and expected.key and expected is not judging:
+    if expected and expected.key:
         others["the certificate of --cert"] = expected.key
-    found = signatures.judge(token, judging.key, others)
-    by = "" if chain.leaf else " (Judged by the certificate of --cert: x5c holds none that can be read.)"
+    found = signatures.judge(token, chain.leaf.key, others)
     if not found.fault:
-        return Check("signature", "pass", found.detail + by)
-    return Check("signature", "fail", found.detail + by, (INVALID_SIGNATURE,), found.fault)
+        return Check("signature", "pass", found.detail)
+    return Check("signature", "fail", found.detail, (INVALID_SIGNATURE,), found.fault)
+
+
+def _unjudged_signature(token: Token, chain: Chain, expected: Certificate | None) -> Check:
+    """Say what can be said where x5c, by which alone the server judges, gives no key."""
+    why = "The certificate's key cannot be read" if chain.leaf else "x5c holds no certificate that can be read"
+    visible = signatures.visible_fault(token)
+    if visible:
+        also = f"But whatever the key: {visible.detail}"
+    elif expected and expected.key:
+        also = f"With the certificate of --cert: {signatures.judge(token, expected.key, {}).detail}"
+    else:
+        also = "Give the device's certificate with --cert to see whether it would verify with that."
+    return Check("signature", "not judged", f"{why}. {also}", fault=visible.fault if visible else "")
 
 
 def _headers(token: Token, chain: Chain, asked: Challenge) -> Check:

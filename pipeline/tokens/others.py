@@ -12,7 +12,9 @@ from pipeline.errors import UsageError
 if TYPE_CHECKING:
     from pipeline.tokens.jws import Token
 
-_OF_ACCESS = ("scp", "roles", "appid", "azp", "idtyp", "xms_tcdt", "wids")
+_OF_ACCESS = frozenset(("scp", "roles", "appid", "azp", "idtyp", "xms_tcdt", "wids"))
+# Of whom an issued token speaks; a device's answer names nobody but by its certificate.
+_OF_ISSUED = frozenset(("iss", "sub", "oid", "tid", "upn", "preferred_username")) | _OF_ACCESS
 
 
 def refuse(token: Token, in_header: bool) -> None:
@@ -40,6 +42,7 @@ def _named(token: Token) -> str | None:
         return None  # whoever builds one by a JWT library may add iss and exp to it
     if "exp" in claims and claims.get("iss") == claims.get("sub") and "iss" in claims:
         return "an application's client assertion"
-    if "iss" in claims and "exp" in claims:
-        return "an access token" if claims.keys() & set(_OF_ACCESS) else "an id token or another token that was issued"
+    speaks_of_somebody = "x5c" not in header and "aud" in claims and claims.keys() & _OF_ISSUED
+    if {"iss", "exp"} <= claims.keys() or speaks_of_somebody:
+        return "an access token" if claims.keys() & _OF_ACCESS else "an id token or another token that was issued"
     return None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 80
 _HANG = 15
+_LONGEST_NAME = 40  # of a member that a stranger named: behind it there must be room for what it says
 _MARKS = {"pass": "pass", "fail": "FAIL", "not judged": "not judged"}
 
 
@@ -86,7 +87,10 @@ def _value(name: str, value: object) -> str:
 
 
 def _field(name: str, value: str) -> list[str]:
-    return _hung(f"  {quoted(name) + ':':<{_HANG - 2}}", value)
+    shown = quoted_whole(name)
+    if len(shown) > _LONGEST_NAME:
+        shown = f"{shown[:_LONGEST_NAME]}..."
+    return _hung(f"  {shown + ':':<{_HANG - 3}} ", value)
 
 
 def _hung(head: str, text: str) -> list[str]:

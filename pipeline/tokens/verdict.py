@@ -99,7 +99,7 @@ def _described(shown: Certificate, source: str, now: datetime) -> dict[str, Any]
 def _nothing_wrong(made: tuple[Check, ...]) -> str:
     unjudged = [each.name for each in made if each.status == "not judged"]
     if "signature" in unjudged:
-        return "Give the device's certificate with --cert, so that the signature can be judged."
+        return "Give the device's certificate with --cert, to see whether the signature verifies with that."
     more = f" To have {' and '.join(unjudged)} judged, give the challenge with --challenge." if unjudged else ""
     return (
         "What can be judged here is well. If Entra refused this very token with 50099, it was altered on the way "

@@ -1,11 +1,13 @@
--- by_change.csv: one key or configuration change of the window (or of an incident), in time order; since the last run,
--- those that a hypothesis about a new incident names.
+-- by_change.csv: one key or configuration change of the window (or of an incident in it), in time order; since the last
+-- run, those that a hypothesis about a new incident names.
 -- Before and after are the 48 hours on either side, over the sign-ins that the change touches by id: of its device, its
 -- application, its user, its domain, or those that list its policy. rate_ratio compares the failure rates, each with half
 -- a failure added (Haldane-Anscombe), and is empty where one side has no sign-in, or neither a failure. It shows what
 -- happened together, not what caused what.
 WITH chosen AS (
-    SELECT incident_id, change_id FROM incidents WHERE NOT $since_last OR status = 'new'
+    SELECT incident_id, change_id
+    FROM incidents
+    WHERE last_seen_at >= $since AND first_seen_at < $until AND (NOT $since_last OR status = 'new')
 ),
 shown AS (
     SELECT c.*

@@ -14,8 +14,8 @@
 SELECT
     f.incident_id,
     $base + $on_device * f.device_share
-        + $clock * greatest(0e0, least(1e0, (n.clock_codes - n.clock_codes_expected) / $codes))
-        * least(1e0, 5e0 * n.clock_codes / f.failures)
+        + $clock * greatest(0e0, least(1e0, (n.clock_codes - n.clock_codes_expected) / nullif($codes, 0)))
+        * least(1e0, 5e0 * n.clock_codes / nullif(f.failures, 0))
         + $mixed * least(1e0, coalesce(h.device_good_share, 0e0) / 2e-1) + $newcomers * least(1e0, h.new_users / 2e0) AS log_odds,
     CAST(NULL AS VARCHAR) AS change_id,
     CAST(NULL AS VARCHAR) AS change_workspace_id,

@@ -14,7 +14,7 @@
 SELECT
     f.incident_id,
     $base + $stranger * greatest(f.strange_share, f.lone_share * f.untried_share)
-        + $users * least(1e0, f.users / $people) + $network * f.network_share + $unnamed * f.unnamed_share
+        + $users * least(1e0, f.users / nullif($people, 0)) + $network * f.network_share + $unnamed * f.unnamed_share
         + $risky * f.risky_share
         + $passwords * least(1e0, 10e0 * coalesce(n.password_errors / nullif(n.address_attempts, 0), 0e0))
         * greatest(f.strange_share, f.lone_share)

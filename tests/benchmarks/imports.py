@@ -101,10 +101,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ("times a tenth's time", large.wall / small.wall, TENFOLD),
     )
     for name, each in (("a tenth", small), (f"{asked.megabytes} MB", large), ("read_json_auto", theirs)):
-        print(f"{name:<16} {each.wall:7.1f} s  {each.cpu:7.1f} s of CPU  {each.memory:7.0f} MB")
+        print(f"{name:<16} {each.wall:7.1f} s  {each.cpu:7.1f} s of CPU  {each.memory:7.0f} MB")  # noqa: T201 - its answer
     for name, value, bar in figures:
-        print(f"{value:9.2f} {name} (bar: {bar:g}){'  MISSED' if value > bar else ''}")
-    print(f"throughput {asked.megabytes / large.wall:.0f} MB/s; {timedelta(seconds=round(large.wall))} in all")
+        print(f"{value:9.2f} {name} (bar: {bar:g}){'  MISSED' if value > bar else ''}")  # noqa: T201 - its answer
+    print(f"throughput {asked.megabytes / large.wall:.0f} MB/s; {timedelta(seconds=round(large.wall))} in all")  # noqa: T201 - its answer
     return int(any(value > bar for _, value, bar in figures))
 
 
