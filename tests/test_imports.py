@@ -233,7 +233,7 @@ def test_a_stopped_import_says_so_and_leaves_the_published_file(tmp_path: Path, 
     (tmp_path / "b.ndjson").write_text(lines(*(SIGN_IN | {"Id": f"s-{at}"} for at in range(400_000))))
     command = [sys.executable, "-m", "pipeline", "import", "b.ndjson", "--db", str(db)]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    while not list(tmp_path.glob(".s.duckdb.scratch/piece.parquet")) and process.poll() is None:
+    while not list(tmp_path.glob(".s.duckdb.scratch/piece.json")) and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)

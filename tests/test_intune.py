@@ -172,7 +172,7 @@ def test_changes_of_entra_stand_beside_those_of_intune_as_before(landed: Land) -
 
 def test_by_change_holds_what_was_changed_in_intune(landed: Land) -> None:
     con = landed(page("IntuneAuditLogs", record()))
-    values = {"since": WINDOW.start, "until": WINDOW.end}
+    values = {"since": WINDOW.start, "until": WINDOW.end, "since_last": False}
     rows = store.run(con, assets.text(assets.REPORTS / "by_change.sql"), values).fetchall()
     assert [row[:6] for row in rows] == [
         ("event-1", MORNING, "Patch DeviceConfiguration", "intune", "ConfigurationProfile", "Tunnel to work")
