@@ -318,6 +318,7 @@ def test_every_failing_check_adds_its_code_in_the_order_of_the_server() -> None:
         (True, "no number"),
         (None, "no number"),
     ],
+    ids=["text", "milliseconds", "ahead", "behind", "absurd", "truth", "nothing"],  # the clock would name them anew
 )
 def test_the_clock_is_remarked_upon_and_fails_no_check(issued: object, says: str) -> None:
     found = judged(Answer(claims={"iat": issued}))
