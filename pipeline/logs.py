@@ -28,7 +28,7 @@ from pipeline import assets, bodies
 from pipeline.pages import Page, event_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pipeline.settings import Source
     from pipeline.window import Window
@@ -241,10 +241,7 @@ def bounded(query: str, table: str, arrival: Window, event: Window) -> str:
 
 
 def _clock(response: HttpResponse) -> datetime | None:
-    try:
-        return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC).replace(tzinfo=None)
-    except (KeyError, TypeError, ValueError):
-        return None
+    return _date(response.headers.get("Date"))
 
 
 def _iso(moment: datetime) -> str:
@@ -301,10 +298,9 @@ def _refused(response: HttpResponse, body: dict[str, Any], table: str) -> Refusa
     if status == 504:
         return Refusal(Kind.SLOW, "the service ran out of time on it (504)")
     if status == 429:
-        return Refusal(Kind.BUSY, "the service asked for patience (429)", _seconds(response.headers.get("Retry-After")))
+        return Refusal(Kind.BUSY, "the service asked for patience (429)", _pause(response.headers))
     if status in (408, 500, 502, 503):
-        after = _seconds(response.headers.get("Retry-After"))
-        return Refusal(Kind.BUSY, f"the service failed with status {status}", after)
+        return Refusal(Kind.BUSY, f"the service failed with status {status}", _pause(response.headers))
     return Refusal(Kind.STRANGE, f"it answered with status {status} ({_short(said)})")
 
 
@@ -358,8 +354,28 @@ def _unsigned(error: ClientAuthenticationError) -> Refusal:
     )
 
 
-def _seconds(retry_after: str | None) -> float | None:
-    return float(retry_after) if retry_after and retry_after.strip().isdigit() else None
+def _pause(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that Retry-After asks for, given in seconds or as a date (RFC 9110, section 10.2.3).
+
+    A date is held against that of the answer itself, where it has one: this machine's clock may be off.
+    """
+    asked = (headers.get("Retry-After") or "").strip()
+    if asked.isdigit():
+        return float(asked)
+    until = _date(asked)
+    if until is None:
+        return None
+    now = _date(headers.get("Date")) or datetime.now(UTC).replace(tzinfo=None)
+    return max((until - now).total_seconds(), 0.0)
+
+
+def _date(header: str | None) -> datetime | None:
+    """Return the date of a header in UTC, naive, or None where there is none to be read."""
+    try:
+        read = parsedate_to_datetime(header or "")
+    except ValueError:
+        return None
+    return read.astimezone(UTC).replace(tzinfo=None) if read.tzinfo else read
 
 
 def _short(text: str, most: int = 200) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -117,6 +118,22 @@ def test_a_fault_has_its_kind(ask: Callable[..., Refusal], fault: Fault, kind: K
 def test_a_throttled_question_says_how_long_to_wait(ask: Callable[..., Refusal]) -> None:
     reply = refusal(ask(faults=[Fault("answer_status", status=429, retry_after=7)]))
     assert (reply.kind, reply.retry_after) == (Kind.BUSY, 7.0)
+
+
+def test_a_date_to_come_back_at_is_held_against_the_clock_of_the_service(ask: Callable[..., Refusal]) -> None:
+    in_a_minute = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+    reply = refusal(ask(faults=[Fault("answer_status", status=503, retry_after=in_a_minute)]))
+    assert reply.retry_after is not None
+    assert 50 < reply.retry_after <= 60
+
+
+@pytest.mark.parametrize("said", ["Wed, 21 Oct 2015 07:28:00 GMT", "0"])
+def test_a_time_to_come_back_that_is_past_is_now(ask: Callable[..., Refusal], said: str) -> None:
+    assert refusal(ask(faults=[Fault("answer_status", status=429, retry_after=said)])).retry_after == 0.0
+
+
+def test_a_time_to_come_back_that_nobody_can_read_is_none(ask: Callable[..., Refusal]) -> None:
+    assert refusal(ask(faults=[Fault("answer_status", status=429, retry_after="soon")])).retry_after is None
 
 
 @pytest.mark.parametrize("kind", ["no_content", "empty_body"])

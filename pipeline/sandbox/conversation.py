@@ -119,7 +119,7 @@ class _Conversation(BaseHTTPRequestHandler):
         self.workspace.record(question, status, rows)  # before the client can ask what was recorded
         self._send(status, body, headers)
 
-    def _refuse(self, question: Question, status: int, retry_after: int | None = None) -> None:
+    def _refuse(self, question: Question, status: int, retry_after: int | str | None = None) -> None:
         headers = {}
         if status == 401:
             headers["WWW-Authenticate"] = f'Bearer realm="{self.workspace.url}"'

@@ -31,13 +31,13 @@ Kind = Literal[
 class Fault:
     """One thing that goes wrong with one request.
 
-    ``status`` is for ``answer_status``, ``retry_after`` (seconds) for a 429 or 503, ``seconds`` is how long the server
-    waits before it does anything, ``stalls`` how long it is silent within a body.
+    ``status`` is for ``answer_status``, ``retry_after`` (seconds, or a date as HTTP writes it) for a 429 or 503,
+    ``seconds`` is how long the server waits before it does anything, ``stalls`` how long it is silent within a body.
     """
 
     kind: Kind
     status: int = 503
-    retry_after: int | None = None
+    retry_after: int | str | None = None
     seconds: float = 0.0
     stalls: float = 0.0
 
