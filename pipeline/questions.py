@@ -181,6 +181,8 @@ def _in_a_sentence() -> Iterator[None]:
     except duckdb.IOException as error:
         raise StoreUnusable(f"The published file cannot be read: {_said(error)}.") from None
     except (duckdb.Error, UnicodeError) as error:
+        if store.tells_of_damage(error):
+            raise
         raise UsageError(f"The query cannot be answered: {_said(error)}.") from None
 
 

@@ -88,6 +88,9 @@ def working(db: Path, *, begin: bool = True) -> Iterator[Workfile]:
         except Exception as error:
             if sentence := _full_disk(db, error):
                 raise StoreUnusable(sentence) from error
+            if tells_of_damage(error):
+                _base(db).unlink(missing_ok=True)  # the next run begins with a fresh copy
+                raise StoreUnusable(_damaged(db)) from error
             raise
 
 
@@ -168,6 +171,10 @@ def reading(db: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             raise StoreUnusable(
                 f"{db} was published by another release: run `signin-triage analyze` once, which brings it up to date."
             ) from error
+        except duckdb.Error as error:
+            if tells_of_damage(error):
+                raise StoreUnusable(_damaged(db)) from error
+            raise
 
 
 def empty() -> duckdb.DuckDBPyConnection:
@@ -414,6 +421,18 @@ def _full_disk(path: Path, error: Exception) -> str | None:
     if getattr(error, "errno", 0) in _FULL or _FULL_SAID.search(said):
         return f"{path} could not be written, the disk is full: free some space and run again."
     return None
+
+
+def tells_of_damage(error: Exception) -> bool:
+    """Tell whether DuckDB found blocks in a file that are not those that were written."""
+    return isinstance(error, duckdb.Error) and "Corrupt database file" in str(error)
+
+
+def _damaged(db: Path) -> str:
+    return (
+        f"{db} is damaged, a part of it cannot be read: put an earlier generation in its place (see --keep), or move "
+        "it away and pull or import again."
+    )
 
 
 def _sync(path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
+from program import signin_triage
 from records import failure, page, sign_in
 
 from pipeline import assets, land, store, views
@@ -345,6 +346,43 @@ def test_a_full_disk_is_said_in_plain_words(tmp_path: Path) -> None:
 def test_a_disk_that_fills_up_during_a_run_is_said_in_plain_words(db: Path) -> None:
     with pytest.raises(StoreUnusable, match="disk is full"), store.working(db):
         raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def sign_ins(con: duckdb.DuckDBPyConnection) -> int:
+    return len(con.execute('SELECT * FROM "SigninLogs"').fetchall())
+
+
+def damage(file: Path) -> None:
+    """Write over the block that holds the sign-ins."""
+    block = "SELECT block_id FROM pragma_storage_info('SigninLogs') WHERE persistent AND block_id >= 0 LIMIT 1"
+    with duckdb.connect(str(file), read_only=True) as con:
+        number = con.execute(block).fetchall()[0][0]
+    with file.open("r+b") as blocks:
+        blocks.seek(3 * 4096 + number * 262144 + 4096)  # after the three headers
+        blocks.write(b"torn by a failing disk")
+
+
+def test_a_damaged_file_that_is_read_is_told_with_its_remedy(db: Path) -> None:
+    damage(db)
+    with pytest.raises(StoreUnusable, match="is damaged"), store.reading(db) as con:
+        sign_ins(con)
+
+
+def test_a_run_that_found_its_working_file_damaged_leaves_it_to_none(db: Path) -> None:
+    with store.working(db) as work:
+        leftover = work.path
+    damage(leftover)
+    with pytest.raises(StoreUnusable, match="is damaged"), store.working(db) as work:
+        sign_ins(work.con)
+    with store.working(db) as work:
+        assert sign_ins(work.con) == 2
+
+
+def test_a_question_to_a_damaged_file_is_no_mistake_of_the_question(db: Path) -> None:
+    damage(db)
+    told = signin_triage("query", 'SELECT * FROM "SigninLogs"', "--db", db)
+    assert (told.returncode, told.stdout) == (5, "")
+    assert "put an earlier generation in its place" in told.stderr
 
 
 def test_a_statement_gets_those_values_that_it_names(emptied: duckdb.DuckDBPyConnection) -> None:
