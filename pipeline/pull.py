@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from pipeline.errors import PermissionRefused, ServiceUnavailable, UsageError
 from pipeline.land import Asked, Landed, arrivals, land, record_asked, record_owed
 from pipeline.lanes import Lane, weight
-from pipeline.logs import Answer, Kind, Refusal
 from pipeline.pages import TABLES
+from pipeline.replies import Answer, Kind, Refusal
 from pipeline.window import Window, hour_ceiling, hour_floor, hours, runs_of_hours
 
 if TYPE_CHECKING:

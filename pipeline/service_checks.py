@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, TypeVar
 from pipeline import pages, workspace_checks
 from pipeline.checks import Check, duration, fail, ok, warn
 from pipeline.errors import PermissionRefused, ServiceUnavailable
-from pipeline.logs import Answer, Kind, LogAnalytics, Refusal, SignedIn, sign_in
+from pipeline.logs import LogAnalytics, SignedIn, sign_in
 from pipeline.patience import Patience
+from pipeline.replies import Answer, Kind, Refusal
 from pipeline.window import Window
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.checks import Check, duration, fail, ok, warn
 from pipeline.errors import PermissionRefused, ServiceUnavailable, UsageError
-from pipeline.logs import Answer, Kind, Refusal
+from pipeline.replies import Answer, Kind, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

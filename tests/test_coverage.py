@@ -16,8 +16,9 @@ from azure.core.credentials import AccessToken
 from pipeline import logs, store, story, views
 from pipeline import pull as pulling
 from pipeline.errors import PermissionRefused, ServiceUnavailable
-from pipeline.logs import Answer, LogAnalytics
+from pipeline.logs import LogAnalytics
 from pipeline.patience import Patience
+from pipeline.replies import Answer
 from pipeline.sandbox import columns
 from pipeline.sandbox.faults import on_table, status
 from pipeline.sandbox.rows import Limits

@@ -14,8 +14,9 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import ManagedIdentityCredential
 
 from pipeline import logs
-from pipeline.logs import Answer, Kind, LogAnalytics, Refusal
+from pipeline.logs import LogAnalytics
 from pipeline.patience import BUDGET
+from pipeline.replies import Answer, Kind, Refusal
 from pipeline.sandbox.faults import Fault
 from pipeline.sandbox.rows import Limits
 from pipeline.sandbox.tenant import Tenant, simulate
