@@ -23,14 +23,15 @@ if TYPE_CHECKING:
     import polars as pl
 
     from pipeline.forms.bench import Bench
-    from pipeline.forms.sheet import Sheet
+    from pipeline.forms.lines import Finish
+    from pipeline.forms.sheet import Laid, Sheet
     from pipeline.sources import Source
 
 _FOREIGN = ""  # a table, but none of ours
 _INTUNE = "IntuneAuditLogs"
 _MOMENTS = (*TIMES, "IngestedAt")
-_NOTHING = ["(blank)", "<null>", "NaN", "nan"]  # what exports write into a cell that is empty
-_CODES = ("ResultType", "AutonomousSystemNumber")  # whole numbers that a spreadsheet or a frame made fractions of
+NOTHING = ["(blank)", "<null>", "NaN", "nan"]  # what exports write into a cell that is empty
+CODES = ("ResultType", "AutonomousSystemNumber")  # whole numbers that a spreadsheet or a frame made fractions of
 
 
 class NamesNoTable(UsageError):
@@ -39,7 +40,10 @@ class NamesNoTable(UsageError):
 
 @dataclass(frozen=True)
 class Batch:
-    """A part of a source: ``read`` records are those of the pages, the rejects, and ``skipped`` of other tables."""
+    """A part of a source: ``read`` records are those of the pages, the rejects, and ``skipped`` of other tables.
+
+    ``laid`` are records that are rows already, in place of pages.
+    """
 
     pages: tuple[Page, ...]
     rejects: tuple[Reject, ...]
@@ -48,6 +52,7 @@ class Batch:
     end: Mark | None = None
     partial: str | None = None
     unfinished: bool = False
+    laid: Laid | None = None
 
 
 def form_of(source: Source) -> forms.Form | None:
@@ -68,21 +73,23 @@ def read(
     begin: Mark = BEGINNING,
     size: int | None = None,
     day_first: bool | None = None,
+    finish: Finish | None = None,
 ) -> Iterator[Batch]:
     """Read a source in batches; of each, read = rows of the pages + rejects + skipped.
 
     Cells are text as landing wants it; times are naive UTC, microseconds. ``begin`` is where an earlier reading ended,
     ``size`` how many bytes of the file are read. Raises UsageError when the source cannot be read, is damaged as a
-    whole, has times whose order of day and month nothing tells, or (NamesNoTable) does not say its table.
+    whole, has times whose order of day and month nothing tells, or (NamesNoTable) does not say its table. ``finish``
+    makes rows of lines, where it can.
     """
     named = _table_of(source)
     known = False
-    for sheet in forms.sheets(bench, source, form, begin, size):
+    for sheet in forms.sheets(bench, source, form, begin, size, finish if named != _INTUNE else None):
         frame = _cleaned(sheet.frame)
         if day_first is None and _has_local_times(frame):
             day_first = _proven_order(bench, source, form, size)
         judged = _judged(frame, timed := _timed(frame, day_first), named)
-        known = known or sheet.foreign > 0 or judged.get_column("table").count() > 0
+        known = known or sheet.foreign > 0 or sheet.laid is not None or judged.get_column("table").count() > 0
         if judged.height and not known:
             raise NamesNoTable(
                 f"{source.name} does not tell its table: put the table's name into the file's, as in SigninLogs.csv."
@@ -95,8 +102,8 @@ def _cleaned(frame: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     texts = [name for name, kind in frame.schema.items() if kind == pl.String]
-    frame = frame.with_columns(pl.when(~pl.col(name).is_in(_NOTHING)).then(pl.col(name)).alias(name) for name in texts)
-    codes = [name for name in _CODES if name in texts]
+    frame = frame.with_columns(pl.when(~pl.col(name).is_in(NOTHING)).then(pl.col(name)).alias(name) for name in texts)
+    codes = [name for name in CODES if name in texts]
     frame = frame.with_columns(pl.col(name).str.replace(r"^\s*(\d+)\.0+\s*$", "$1") for name in codes)
     if "Status" not in frame.columns:
         return frame
@@ -268,4 +275,5 @@ def _batch(source: Source, sheet: Sheet, frame: pl.DataFrame, judged: pl.DataFra
         end=sheet.end,
         partial=sheet.partial,
         unfinished=sheet.unfinished,
+        laid=sheet.laid,
     )

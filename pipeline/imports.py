@@ -10,13 +10,14 @@ import contextlib
 import hashlib
 import re
 import tempfile
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import exports, land, people, pseudonyms, sources, store, views
+from pipeline import exports, judge, land, people, pseudonyms, sources, store, usual, views
 from pipeline.errors import UsageError, is_interrupt
 from pipeline.forms import TRIED
 from pipeline.forms.bench import bench
@@ -135,10 +136,12 @@ def import_files(
         with land.sparing(work.con), _telling_that_nothing_landed():
             work.con.execute("BEGIN")
             with people.disguising(work.con, names) as disguise:
-                run = _Run(work, table, disguise, tick, asked, _shares([source for source, _ in recognised]))
+                run = _Run(work, table, disguise, names, tick, asked, _shares([source for source, _ in recognised]))
                 files = [each for source, form in recognised if (each := run.imported(source, form))]
-                work.con.execute("COMMIT")
-        views.build(work.con)
+                land.commit_all(work.con)
+        # Evidence is of incidents: where none has been found, there is none to be gathered.
+        found = work.con.execute("SELECT 1 FROM found_incidents LIMIT 1").fetchall()
+        views.build(work.con, unfilled=() if found else judge.EVIDENCE_VIEWS)
         store.publish(work, db, how)
     return Outcome(tuple(files), (*passed_over, *run.passed_over))
 
@@ -208,18 +211,18 @@ def _members(source: Source, found: Sequence[Source]) -> int:
 
 def _with(counts: Imported, batch: exports.Batch) -> Imported:
     """Count what a batch read, if not yet what became of its records."""
-    tables = dict(counts.tables)
+    rows = Counter(counts.tables)
+    rows.update(batch.laid.rows if batch.laid else {page.table: page.frame.height for page in batch.pages})
+    times = [_times(page) for page in batch.pages] + ([batch.laid.times] if batch.laid and batch.laid.times else [])
     first, last = counts.first, counts.last
-    for page in batch.pages:
-        tables[page.table] = tables.get(page.table, 0) + page.frame.height
-        begin, end = _times(page)
+    for begin, end in times:
         first, last = min(first or begin, begin), max(last or end, end)
     return replace(
         counts,
         read=counts.read + batch.read,
         rejected=counts.rejected + len(batch.rejects),
         skipped=counts.skipped + batch.skipped,
-        tables=tables,
+        tables=dict(rows),
         first=first,
         last=last,
         unfinished=counts.unfinished or batch.unfinished,
@@ -252,6 +255,7 @@ class _Run:
     work: store.Workfile
     table: Bench
     disguise: Callable[[Page], Page]
+    names: Pseudonyms | None
     tick: Callable[[Progress], None]
     asked: Asked
     shares: dict[str, tuple[float, float]]
@@ -275,7 +279,8 @@ class _Run:
             con.execute("DELETE FROM import_rejects WHERE file IN ($1, $2)", [source.name, known.file if known else ""])
         end: Mark | None = None
         try:
-            reading = exports.read(self.table, source, form, begin, size, self.asked.day_first)
+            finish = usual.laid if self.names is None else None  # pseudonyms are given to cells of text
+            reading = exports.read(self.table, source, form, begin, size, self.asked.day_first, finish)
             for batch in _ahead(reading):
                 _refuse(self.asked, batch.rejects)
                 counts = self._landed(batch, _with(replace(counts, unfinished=False), batch))
@@ -296,19 +301,25 @@ class _Run:
         con = self.work.con
         land.record_rejects(con, batch.rejects)
         self.records += batch.read
+        fates = land.Landed()
         for page in batch.pages:
             fate = land.land(con, self.disguise(_in_workspace(page, self.asked.workspace)), self.work.scratch)
             if fate.rejected:
                 land.record_rejects(con, unfit := land.unfit_records(con, page, counts.path))
                 _refuse(self.asked, unfit)
-            counts = replace(
-                counts,
-                landed=counts.landed + fate.landed,
-                duplicates=counts.duplicates + fate.duplicates,
-                rejected=counts.rejected + fate.rejected,
-                skipped=counts.skipped + fate.skipped,
-            )
-        return counts
+            fates += fate
+        if batch.laid:
+            workspace = self.asked.workspace.lower() if self.asked.workspace is not None else None
+            for table in batch.laid.rows:
+                fates += land.land_records(con, table, usual.records(batch.laid, table, workspace))
+            batch.laid.file.unlink()
+        return replace(
+            counts,
+            landed=counts.landed + fates.landed,
+            duplicates=counts.duplicates + fates.duplicates,
+            rejected=counts.rejected + fates.rejected,
+            skipped=counts.skipped + fates.skipped,
+        )
 
 
 def _in_workspace(page: Page, workspace: str | None) -> Page:

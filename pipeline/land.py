@@ -10,6 +10,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline import landed
 from pipeline.pages import PLACE, TABLES, Reject, event_time
 from pipeline.window import HOUR, Window, hour_floor, hours
 
@@ -100,6 +101,12 @@ def sparing(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         _set(con, dict(zip(settings, before, strict=True)))
 
 
+def commit_all(con: duckdb.DuckDBPyConnection) -> None:
+    """Commit what one transaction landed of a whole import, straight into the file: the log would be as large again."""
+    _set(con, {"wal_autocheckpoint": "1MB"})
+    con.execute("COMMIT")
+
+
 def _set(con: duckdb.DuckDBPyConnection, settings: Mapping[str, object]) -> None:
     for name, value in settings.items():
         con.execute(f"SET {name} = '{value}'")
@@ -112,8 +119,13 @@ def land(con: duckdb.DuckDBPyConnection, page: Page, scratch: Path, workspace_id
     """
     if page.frame.is_empty() or ("Id" not in page.frame.columns and page.table not in _MADE_ID):
         return Landed(rejected=page.frame.height)
-    records = _in_their_workspace(con, page.table, _written(con, page, scratch / "page.parquet", workspace_id))
-    happened = event_time(page.table)
+    return land_records(con, page.table, _written(page, scratch / "page.parquet", workspace_id))
+
+
+def land_records(con: duckdb.DuckDBPyConnection, table: str, given: Records) -> Landed:
+    """Land records that lie where DuckDB reads them, as ``land`` does those of a page."""
+    records = _in_their_workspace(con, table, given)
+    happened = event_time(table)
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE arrived AS
         SELECT number, WorkspaceId, Id, TimeGenerated, IngestedAt, Id = '' OR {happened} IS NULL AS unfit,
@@ -121,20 +133,23 @@ def land(con: duckdb.DuckDBPyConnection, page: Page, scratch: Path, workspace_id
         FROM {records.select}""",
         records.parameters,
     )
-    received, rejected, skipped = _counts(
-        con, "SELECT count(*), count(*) FILTER (WHERE unfit), count(*) FILTER (WHERE skipped) FROM arrived"
-    )
-    replaced = _set_aside(con, page.table, records)
-    (inserted,) = _counts(
+    received, rejected, skipped, repeated = _counts(
         con,
-        f"INSERT INTO {page.table} SELECT * EXCLUDE number FROM {records.select} ANTI JOIN set_aside USING (number)",
-        records.parameters,
+        f"""SELECT count(*), count(*) FILTER (WHERE unfit), count(*) FILTER (WHERE skipped),
+            count(*) > count(DISTINCT (WorkspaceId, Id))
+                OR EXISTS (FROM {table} AS o SEMI JOIN arrived USING (WorkspaceId, Id)) FROM arrived""",
     )
+    insert = f"INSERT INTO {table} SELECT * EXCLUDE number FROM {records.select}"
+    if not (rejected or skipped or repeated):
+        (inserted,) = _counts(con, insert, records.parameters)
+        return Landed(inserted)
+    replaced = _set_aside(con, table, records)
+    (inserted,) = _counts(con, f"{insert} ANTI JOIN set_aside USING (number)", records.parameters)
     fresh = inserted - replaced
     return Landed(fresh, received - rejected - skipped - fresh, rejected, skipped)
 
 
-def _in_their_workspace(con: duckdb.DuckDBPyConnection, table: str, records: _Records) -> _Records:
+def _in_their_workspace(con: duckdb.DuckDBPyConnection, table: str, records: Records) -> Records:
     """Let a record that names no workspace (from Microsoft Graph, a blob, the portal) be the one that a workspace has.
 
     Whichever comes first: what landed without a workspace moves into that of its copy in the page.
@@ -176,10 +191,10 @@ def _in_their_workspace(con: duckdb.DuckDBPyConnection, table: str, records: _Re
         return records
     home = "CASE WHEN given.WorkspaceId = '' THEN coalesce(home, '') ELSE given.WorkspaceId END"
     housed = f"SELECT given.* REPLACE ({home} AS WorkspaceId) FROM {records.select} AS given LEFT JOIN homes"
-    return _Records(f"({housed} ON homes.Id = given.Id)", records.parameters)
+    return Records(f"({housed} ON homes.Id = given.Id)", records.parameters)
 
 
-def _set_aside(con: duckdb.DuckDBPyConnection, table: str, records: _Records) -> int:
+def _set_aside(con: duckdb.DuckDBPyConnection, table: str, records: Records) -> int:
     """Make the temporary table ``set_aside`` of the numbers of those records of the page that do not land.
 
     They do not fit, or are a copy of a record of which a newer one is in the page, or has landed before. Landed copies
@@ -214,7 +229,7 @@ def _set_aside(con: duckdb.DuckDBPyConnection, table: str, records: _Records) ->
     return deleted
 
 
-def _break_ties(con: duckdb.DuckDBPyConnection, table: str, records: _Records) -> None:
+def _break_ties(con: duckdb.DuckDBPyConnection, table: str, records: Records) -> None:
     """Where copies of one record have the same times, tell them apart by all that is in them."""
     tied = "SELECT 1 FROM copies GROUP BY WorkspaceId, Id, TimeGenerated, IngestedAt HAVING count(*) > 1 LIMIT 1"
     if not con.execute(tied).fetchall():
@@ -248,35 +263,33 @@ def _counts(
 
 
 @dataclass(frozen=True)
-class _Records:
-    """The records of a page with the columns and types of their landed table, and ``number``, their place in the page.
+class Records:
+    """Records with the columns and types of their landed table, and ``number``, their place among each other.
 
-    ``select`` names parameters, which every statement that reads it must be given.
+    ``select`` names parameters, which every statement that reads it must be given; ``nameless`` says that none of the
+    records names a workspace.
     """
 
     select: str
     parameters: dict[str, str]
-    nameless: bool = False  # none of them names a workspace
+    nameless: bool = False
 
 
-def _written(con: duckdb.DuckDBPyConnection, page: Page, file: Path, workspace_id: str | None) -> _Records:
+def _written(page: Page, file: Path, workspace_id: str | None) -> Records:
     """Write a page where DuckDB can read it, and return how."""
+    import polars as pl
+
     if page.table not in TABLES:
         raise ValueError(page.table)
-    wanted = con.execute(
-        "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ? ORDER BY column_index",
-        [page.table],
-    ).fetchall()
+    wanted = landed.columns()[page.table]
     # Only what lands: names that differ from ours by case alone would push ours aside.
-    page.frame.select([name for name, _ in wanted if name in page.frame.columns]).write_parquet(
-        file, compression="uncompressed", statistics=False
-    )
-    given = dict(
-        con.execute("SELECT column_name, column_type FROM (DESCRIBE FROM read_parquet(?))", [str(file)]).fetchall()
-    )
+    given = {name: page.frame.schema[name] == pl.String for name in wanted if name in page.frame.columns}
+    page.frame.select(list(given)).write_parquet(file, compression="uncompressed", statistics=False)
     workspace = "$workspace" if workspace_id else ("lower(coalesce(TenantId, ''))" if "TenantId" in given else "''")
     columns = [f"CAST({workspace} AS VARCHAR) AS WorkspaceId"]
-    columns += [f'{_typed(name, given.get(name), kind)} AS "{name}"' for name, kind in wanted if name != "WorkspaceId"]
+    columns += [
+        f'{typed(name, given.get(name), kind)} AS "{name}"' for name, kind in wanted.items() if name != "WorkspaceId"
+    ]
     select = (
         f"(SELECT {', '.join(columns)}, file_row_number AS number FROM read_parquet($file, file_row_number = true))"
     )
@@ -284,17 +297,20 @@ def _written(con: duckdb.DuckDBPyConnection, page: Page, file: Path, workspace_i
         made = f"coalesce(nullif(Id, ''), {_MADE_ID[page.table]})"
         select = f"(SELECT * REPLACE ({made} AS Id) FROM {select})"
     nameless = not workspace_id and "TenantId" not in given
-    return _Records(select, {"file": str(file)} | ({"workspace": workspace_id} if workspace_id else {}), nameless)
+    return Records(select, {"file": str(file)} | ({"workspace": workspace_id} if workspace_id else {}), nameless)
 
 
-def _typed(name: str, given: str | None, wanted: str) -> str:
-    """Return the expression that makes a page's column what the landed table wants; names are the catalog's own."""
+def typed(name: str, is_text: bool | None, wanted: str) -> str:
+    """Return the expression that makes a page's column, if it has it, what the landed table wants.
+
+    Names are the catalog's own.
+    """
     column = f'"{name}"'
-    if given is None:
+    if is_text is None:
         return f"CAST(NULL AS {wanted})"
     if name == "Id":
         return f"coalesce(CAST({column} AS VARCHAR), '')"
-    if wanted == "TIMESTAMP" and given == "VARCHAR":
+    if wanted == "TIMESTAMP" and is_text:
         return (
             f"coalesce(TRY_CAST(nullif({column}, '') AS TIMESTAMPTZ) AT TIME ZONE 'UTC', TRY_STRPTIME({column}, "
             "['%-m/%-d/%Y, %-I:%M:%S.%f %p', '%-m/%-d/%Y, %-I:%M:%S %p', '%-m/%-d/%Y %-I:%M:%S %p']))"

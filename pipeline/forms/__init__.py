@@ -15,13 +15,14 @@ import orjson
 
 from pipeline.forms import avro, columnar, delimited, documents, lines, portal, tabular
 from pipeline.forms.columns import TIMES
-from pipeline.forms.records import CARRIERS
+from pipeline.forms.places import CARRIERS
 from pipeline.forms.sheet import BEGINNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.forms.bench import Bench
+    from pipeline.forms.lines import Finish
     from pipeline.forms.sheet import Mark, Sheet
     from pipeline.sources import Source
 
@@ -120,9 +121,17 @@ def _csv(text: bytes) -> Form | None:
 
 
 def sheets(
-    bench: Bench, source: Source, form: Form, begin: Mark = BEGINNING, size: int | None = None
+    bench: Bench,
+    source: Source,
+    form: Form,
+    begin: Mark = BEGINNING,
+    size: int | None = None,
+    finish: Finish | None = None,
 ) -> Iterator[Sheet]:
-    """Read a source from where an earlier reading ended, up to so many bytes of its file."""
+    """Read a source from where an earlier reading ended, up to so many bytes of its file.
+
+    Lines that are all of one kind are given to ``finish`` first.
+    """
     if form.name in ("parquet", "avro"):
         with source.file(bench.folder) as file:
             if form.name == "parquet":
@@ -133,7 +142,7 @@ def sheets(
     pieces = source.text(begin.bytes, size)
     if form.name == "ndjson":
         still_written = source.plain and is_blob(source, form)
-        yield from lines.json_lines(bench, pieces, begin, still_written)
+        yield from lines.json_lines(bench, pieces, begin, still_written, finish)
     elif form.name == "csv":
         yield from delimited.sheets(bench, pieces, begin, source.head())
     else:

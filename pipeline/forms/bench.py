@@ -6,7 +6,8 @@ It decodes, and keeps nothing: no stored database enters here.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ class Bench:
 
     con: duckdb.DuckDBPyConnection
     folder: Path
+    _numbers: Iterator[int] = field(default_factory=count, repr=False)
+
+    def number(self) -> int:
+        """Return a number that no file of this bench has yet."""
+        return next(self._numbers)
 
     def put(self, frame: pl.DataFrame) -> str:
         """Lay a frame where DuckDB can read it, as Parquet, and return the file's name."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from pipeline import assets
+from pipeline import landed
 from pipeline.pages import TABLES
 
 if TYPE_CHECKING:
@@ -48,16 +48,8 @@ NAMED_TABLE = TABLE_OF | {name.casefold(): table for name, table in _DOWNLOADS.i
 @cache
 def official() -> dict[str, str]:
     """Return the names of all columns that land, and of those that tell a table, by their lower case."""
-    import duckdb
-
-    with duckdb.connect() as con:
-        for step in assets.sql_files(assets.SCHEMA):
-            con.execute(assets.text(step))
-        named = con.execute(
-            "SELECT DISTINCT column_name FROM duckdb_columns() WHERE table_name IN ? AND column_name != 'WorkspaceId'",
-            [list(TABLES)],
-        ).fetchall()
-    return {name.lower(): name for name in sorted([*(name for (name,) in named), *TELLING])}
+    named = {name for columns in landed.columns().values() for name in columns if name != "WorkspaceId"}
+    return {name.lower(): name for name in sorted([*named, *TELLING])}
 
 
 def adopted(names: Sequence[str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
-from pipeline.forms import records, tabular
+from pipeline.forms import places, records, tabular
 from pipeline.forms.bench import PIECE
 from pipeline.forms.columns import TIMES
 from pipeline.pages import PLACE
@@ -250,7 +250,7 @@ def _value(bench: Bench, value: Any, number: int) -> Iterator[tuple[Sheet, int]]
         return
     elements = value if isinstance(value, list) else [value]
     if isinstance(value, dict):
-        for carrier in records.CARRIERS:
+        for carrier in places.CARRIERS:
             if isinstance(value.get(carrier), list):
                 elements = value[carrier]
     yield _elements(bench, [records.text(each) for each in elements], [], number)

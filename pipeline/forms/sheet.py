@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import polars as pl
 
 
@@ -21,6 +23,20 @@ BEGINNING = Mark()
 
 
 @dataclass(frozen=True)
+class Laid:
+    """Records as landing wants them, in a Parquet file that is whoever takes it's to remove.
+
+    ``rows`` are how many there are of each table, ``foreign`` how many more were of no table of ours; ``times`` are
+    when the first and the last of the tables' happened.
+    """
+
+    file: Path
+    rows: dict[str, int]
+    foreign: int
+    times: tuple[str, str] | None
+
+
+@dataclass(frozen=True)
 class Sheet:
     """Records as they stood in a file, their tables not yet known.
 
@@ -28,7 +44,7 @@ class Sheet:
     of Log Analytics, and in PLACE the line, or the number, of the record. ``broken`` gives place and reason of what is
     no record, ``foreign`` counts records of no table of ours. ``end`` is how far the file has been read, where it can
     be gone on with from there; ``partial`` what an answer says it lacks; ``unfinished`` that a last line, which is not
-    counted, is still being written.
+    counted, is still being written; ``laid`` are records that are rows already, in place of those of the frame.
     """
 
     frame: pl.DataFrame
@@ -37,8 +53,10 @@ class Sheet:
     end: Mark | None = None
     partial: str | None = None
     unfinished: bool = False
+    laid: Laid | None = None
 
     @property
     def read(self) -> int:
         """How many records these are, whatever becomes of them."""
-        return self.frame.height + len(self.broken) + self.foreign
+        laid = sum(self.laid.rows.values()) if self.laid else 0
+        return self.frame.height + laid + len(self.broken) + self.foreign
