@@ -138,7 +138,7 @@ def import_files(
             with people.disguising(work.con, names) as disguise:
                 run = _Run(work, table, disguise, names, tick, asked, _shares([source for source, _ in recognised]))
                 files = [each for source, form in recognised if (each := run.imported(source, form))]
-                land.commit_all(work.con)
+                work.con.execute("COMMIT")
         # Evidence is of incidents: where none has been found, there is none to be gathered.
         found = work.con.execute("SELECT 1 FROM found_incidents LIMIT 1").fetchall()
         views.build(work.con, unfilled=() if found else judge.EVIDENCE_VIEWS)

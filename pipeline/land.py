@@ -7,7 +7,7 @@ with the newest TimeGenerated. Nothing here speaks to the network, and nothing h
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipeline import landed
@@ -15,7 +15,7 @@ from pipeline.pages import PLACE, TABLES, Reject, event_time
 from pipeline.window import HOUR, Window, hour_floor, hours
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -87,11 +87,12 @@ class Asked:
 
 @contextlib.contextmanager
 def sparing(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Bound memory, whatever has landed, and let many pages land at the least cost, until the block is left.
+    """Bound memory, whatever has landed, and let it land at the least cost, until the block is left.
 
-    A page is too small to be shared among threads, and a checkpoint writes anew the rows that several pages brought.
+    What one transaction brings is too small to be shared among threads, and large enough to be stored as it will stay:
+    the log would be as large again.
     """
-    settings = {"threads": "1", "wal_autocheckpoint": "256MB", "memory_limit": "512MB"}
+    settings = {"threads": "1", "wal_autocheckpoint": "1MB", "memory_limit": "512MB"}
     current = ", ".join(f"current_setting('{name}')" for name in settings)
     ((*before,),) = con.execute(f"SELECT {current}").fetchall()
     _set(con, settings)
@@ -99,12 +100,6 @@ def sparing(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         yield
     finally:
         _set(con, dict(zip(settings, before, strict=True)))
-
-
-def commit_all(con: duckdb.DuckDBPyConnection) -> None:
-    """Commit what one transaction landed of a whole import, straight into the file: the log would be as large again."""
-    _set(con, {"wal_autocheckpoint": "1MB"})
-    con.execute("COMMIT")
 
 
 def _set(con: duckdb.DuckDBPyConnection, settings: Mapping[str, object]) -> None:
@@ -117,9 +112,14 @@ def land(con: duckdb.DuckDBPyConnection, page: Page, scratch: Path, workspace_id
 
     ``workspace_id`` is the workspace that was asked; without one (imported files) a record's own TenantId is it.
     """
-    if page.frame.is_empty() or ("Id" not in page.frame.columns and page.table not in _MADE_ID):
+    if not identifies_records(page):
         return Landed(rejected=page.frame.height)
-    return land_records(con, page.table, _written(page, scratch / "page.parquet", workspace_id))
+    return land_records(con, page.table, written(page, scratch / "page.parquet", workspace_id))
+
+
+def identifies_records(page: Page) -> bool:
+    """Tell whether a page has records, and what they are known again by; the records of any other are all rejected."""
+    return not page.frame.is_empty() and ("Id" in page.frame.columns or page.table in _MADE_ID)
 
 
 def land_records(con: duckdb.DuckDBPyConnection, table: str, given: Records) -> Landed:
@@ -256,7 +256,7 @@ def unfit_records(con: duckdb.DuckDBPyConnection, page: Page, file: str) -> list
 
 
 def _counts(
-    con: duckdb.DuckDBPyConnection, statement: str, parameters: Mapping[str, str] | None = None
+    con: duckdb.DuckDBPyConnection, statement: str, parameters: Mapping[str, str | list[str]] | None = None
 ) -> tuple[int, ...]:
     (row,) = con.execute(statement, parameters).fetchall()
     return tuple(row)
@@ -271,11 +271,17 @@ class Records:
     """
 
     select: str
-    parameters: dict[str, str]
+    parameters: Mapping[str, str | list[str]]
     nameless: bool = False
 
 
-def _written(page: Page, file: Path, workspace_id: str | None) -> Records:
+def together(records: Sequence[Records]) -> Records:
+    """Return as one what was written of several pages in the same way, so that they land in one step."""
+    files = [file for each in records for file in each.parameters["file"]]
+    return replace(records[0], parameters={**records[0].parameters, "file": files})
+
+
+def written(page: Page, file: Path, workspace_id: str | None) -> Records:
     """Write a page where DuckDB can read it, and return how."""
     import polars as pl
 
@@ -291,13 +297,14 @@ def _written(page: Page, file: Path, workspace_id: str | None) -> Records:
         f'{typed(name, given.get(name), kind)} AS "{name}"' for name, kind in wanted.items() if name != "WorkspaceId"
     ]
     select = (
-        f"(SELECT {', '.join(columns)}, file_row_number AS number FROM read_parquet($file, file_row_number = true))"
+        f"(SELECT {', '.join(columns)}, (file_index << 32) + file_row_number AS number "
+        "FROM read_parquet($file, file_row_number = true))"
     )
     if page.table in _MADE_ID:
         made = f"coalesce(nullif(Id, ''), {_MADE_ID[page.table]})"
         select = f"(SELECT * REPLACE ({made} AS Id) FROM {select})"
     nameless = not workspace_id and "TenantId" not in given
-    return Records(select, {"file": str(file)} | ({"workspace": workspace_id} if workspace_id else {}), nameless)
+    return Records(select, {"file": [str(file)]} | ({"workspace": workspace_id} if workspace_id else {}), nameless)
 
 
 def typed(name: str, is_text: bool | None, wanted: str) -> str:
@@ -322,11 +329,12 @@ def typed(name: str, is_text: bool | None, wanted: str) -> str:
     return f"nullif(CAST({column} AS VARCHAR), '')" if wanted == "VARCHAR" else f"TRY_CAST({column} AS {wanted})"
 
 
-def arrivals(con: duckdb.DuckDBPyConnection) -> dict[datetime, tuple[int, datetime]]:
-    """Return for each hour of arrival how many records of the page just landed it brought, and the newest arrival."""
+def arrivals(con: duckdb.DuckDBPyConnection, records: Records) -> dict[datetime, tuple[int, datetime]]:
+    """Return for each hour of arrival how many of the records it brought, and the newest arrival."""
     counted = con.execute(
-        """SELECT CAST(date_trunc('hour', IngestedAt) AS TIMESTAMP), count(*), max(IngestedAt)
-        FROM arrived WHERE IngestedAt IS NOT NULL GROUP BY 1"""
+        f"""SELECT CAST(date_trunc('hour', IngestedAt) AS TIMESTAMP), count(*), max(IngestedAt)
+        FROM (SELECT IngestedAt FROM {records.select}) WHERE IngestedAt IS NOT NULL GROUP BY 1""",
+        records.parameters,
     ).fetchall()
     return {hour: (count, newest) for hour, count, newest in counted}
 

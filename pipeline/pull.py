@@ -7,27 +7,28 @@ the answers alone. How a question is put is not known here.
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from pipeline.errors import PermissionRefused, ServiceUnavailable, UsageError
-from pipeline.land import Asked, Landed, arrivals, land, record_asked, record_owed
+import duckdb
+
+from pipeline.errors import PermissionRefused, ServiceUnavailable, TriageError, UsageError, is_interrupt
+from pipeline.land import Asked, Landed, record_asked, record_owed
 from pipeline.lanes import Lane, weight
+from pipeline.lots import Lot
 from pipeline.pages import TABLES
 from pipeline.replies import Answer, Kind, Refusal
 from pipeline.window import Window, hour_ceiling, hour_floor, hours, runs_of_hours
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from pathlib import Path
 
-    import duckdb
-
-    from pipeline.errors import TriageError
     from pipeline.logs import LogAnalytics
     from pipeline.pages import Page
     from pipeline.patience import Patience
@@ -133,14 +134,14 @@ def _settled(run: Run, workspace: str, table: str) -> set[datetime]:
 
 
 def pull(run: Run, service: LogAnalytics, patience: Patience, watch: Callable[[Progress], None]) -> Landed:
-    """Ask every question of the run and land every answer; each finished window is kept, whatever comes after.
+    """Ask every question of the run and land every answer, a lot at a time; what has landed is kept, whatever comes.
 
     Raises PermissionRefused where nothing could be read, ServiceUnavailable where the service cannot be reached, gives
     up, or does not understand a query, and UsageError for a workspace that does not exist.
     """
     to_ask = lanes(run)
     _owe(run, to_ask)
-    records = Landed()
+    records, lot = Landed(), Lot(run.scratch)
     readable = not any(lane.pending for lane in to_ask)
     forbidden = ""
     waiting: deque[tuple[Lane, Question]] = deque()
@@ -166,10 +167,21 @@ def pull(run: Run, service: LogAnalytics, patience: Patience, watch: Callable[[P
                 reply, tries = future.result()
                 readable = readable or isinstance(reply, Answer)
                 hopeless = patience.spent() or (not readable and patience.worn())
-                records += _settle(run, lane, replace(question, tries=tries), reply, hopeless)
+                _settle(run, lane, replace(question, tries=tries), reply, hopeless, lot)
                 if isinstance(reply, Refusal) and reply.kind is Kind.FORBIDDEN:
                     forbidden = reply.reason
                 watch(_progress(lane, to_ask, records))
+            if lot.is_due:
+                records += lot.land(run.con)
+        records += lot.land(run.con)
+    except BaseException as error:
+        patience.give_up()
+        # What has come is kept, unless somebody would have to wait for it.
+        if isinstance(error, TriageError) or (is_interrupt(error) and lot.is_small):
+            with contextlib.suppress(duckdb.Error):  # of a transaction that was interrupted
+                records += lot.land(run.con)
+                watch(_progress(to_ask[0], to_ask, records))
+        raise
     finally:
         patience.give_up()
         crew.shutdown(wait=False, cancel_futures=True)
@@ -196,13 +208,14 @@ def _owe(run: Run, to_ask: Sequence[Lane]) -> None:
     run.con.execute("COMMIT")
 
 
-def _settle(run: Run, lane: Lane, question: Question, reply: Answer | Refusal, hopeless: bool) -> Landed:
-    """Land an answer, or enter a refusal into the coverage; teach the lane. Raises for a refusal that ends the run.
+def _settle(run: Run, lane: Lane, question: Question, reply: Answer | Refusal, hopeless: bool, lot: Lot) -> None:
+    """Keep an answer, or enter a refusal into the coverage; teach the lane. Raises for a refusal that ends the run.
 
     ``hopeless`` tells that the service had its time and has answered nothing: slow then means that it has given up.
     """
     if isinstance(reply, Answer):
-        return _land(run, lane, question, reply)
+        _keep(run, lane, question, reply, lot)
+        return
     if reply.kind in _FATAL:
         raise _FATAL[reply.kind](_sentence(question, reply))
     if reply.kind in (Kind.TOO_LARGE, Kind.SLOW):
@@ -210,7 +223,7 @@ def _settle(run: Run, lane: Lane, question: Question, reply: Answer | Refusal, h
             raise ServiceUnavailable(_sentence(question, reply))
         if lane.too_large(question.arrival, weight(reply.rows, reply.size)):
             lane.cut.append((question.arrival, question.tries))
-            return Landed()
+            return
         if reply.kind is Kind.SLOW and not lane.has_answered:
             raise ServiceUnavailable(_sentence(question, reply))
     else:
@@ -219,7 +232,6 @@ def _settle(run: Run, lane: Lane, question: Question, reply: Answer | Refusal, h
     if reply.kind in (Kind.ABSENT, Kind.FORBIDDEN, Kind.OTHER_PLAN):
         for rest in lane.close():
             _record(run, lane, Question(lane.workspace_id, lane.table, rest), reply)
-    return Landed()
 
 
 # Refusals that end a run, and the error that tells the user.
@@ -272,40 +284,27 @@ def _ask(service: LogAnalytics, question: Question, event: Window, patience: Pat
     return reply, tries
 
 
-def _land(run: Run, lane: Lane, question: Question, answer: Answer) -> Landed:
-    run.con.execute("BEGIN")
-    landed = Landed()
-    brought = {}
-    if answer.page is not None and answer.rows:
-        landed = land(run.con, run.disguise(answer.page), run.scratch, question.workspace_id)
-        brought = arrivals(run.con)
+def _keep(run: Run, lane: Lane, question: Question, answer: Answer, lot: Lot) -> None:
+    """Lay an answer ready to land, and teach its lane."""
+    page = run.disguise(answer.page) if answer.page is not None and answer.rows else None
     # Hours that had not passed for the service are not settled, however far ahead the clock of this machine is.
-    run = replace(run, now=min(run.now, answer.at or run.now))
-    _enter(run, lane, question, "complete", None, brought)
-    run.con.execute("COMMIT")
-    counts = {hour: count for hour, (count, _) in brought.items()}
+    settled_before = min(run.now, answer.at or run.now)
+    asked = _asked(run, lane, question, "complete", None)
+    counts = lot.add(run.con, asked, page, answer.size, settled_before)
     lane.answered(question.arrival, weight(answer.rows, answer.size), counts)
-    return landed
 
 
 def _record(run: Run, lane: Lane, question: Question, refusal: Refusal) -> None:
+    status = "absent" if refusal.kind is Kind.ABSENT else "incomplete"
     run.con.execute("BEGIN")
-    _enter(run, lane, question, "absent" if refusal.kind is Kind.ABSENT else "incomplete", refusal.reason, {})
+    record_asked(run.con, _asked(run, lane, question, status, refusal.reason), {}, begun_before=run.now)
     run.con.execute("COMMIT")
 
 
-def _enter(
-    run: Run,
-    lane: Lane,
-    question: Question,
-    status: str,
-    note: str | None,
-    brought: Mapping[datetime, tuple[int, datetime]],
-) -> None:
-    asked = Asked(
+def _asked(run: Run, lane: Lane, question: Question, status: str, note: str | None) -> Asked:
+    return Asked(
         lane.workspace_id, lane.table, question.arrival, _event(run), status, question.tries, note, tuple(lane.cut)
     )
-    record_asked(run.con, asked, brought, begun_before=run.now)
 
 
 def _event(run: Run) -> Window:

@@ -33,11 +33,11 @@ HANGS = Fault("delay", seconds=60)
 # The program, and what stands before its start: nothing, landing that takes a minute, a limit on the size of files.
 PROGRAM = "from pipeline.cli import main; main()"
 SLOW_LANDING = f"""
-from pipeline import pull
-def land(con, *_):
+from pipeline import land
+def slowly(con, *_):
     print("landing", flush=True)
     con.execute("SELECT sum(hash(range)) FROM range(100_000_000_000)").fetchall()
-pull.land = land
+land.land_records = slowly
 {PROGRAM}"""
 LITTLE_ROOM = f"""
 import resource

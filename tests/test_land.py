@@ -358,6 +358,11 @@ def asked(status: str = "complete", hours: int = 3, start: datetime = MORNING, n
     return Asked("w", "SigninLogs", arrival, Window(MORNING - 14 * 24 * HOUR, arrival.end), status, 1, note)
 
 
+def arrivals(con: duckdb.DuckDBPyConnection, scratch: Path, *records: dict[str, Any]) -> Any:
+    """Return when the records of a page arrived, by hour."""
+    return land.arrivals(con, land.written(page("SigninLogs", *records), scratch / "page.parquet", "w"))
+
+
 def coverage(con: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
     return con.execute('SELECT "hour", status, "rows", note FROM coverage ORDER BY "hour"').fetchall()
 
@@ -365,10 +370,9 @@ def coverage(con: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
 def test_each_hour_that_was_asked_for_is_a_row_with_the_records_that_arrived_in_it(
     con: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
-    arrivals = [MORNING, MORNING + 59 * MINUTE, MORNING + 2 * HOUR]
-    records = [sign_in(Id=f"{number}", IngestedAt=arrived) for number, arrived in enumerate(arrivals)]
-    land.land(con, page("SigninLogs", *records), tmp_path, "w")
-    land.record_asked(con, asked(), brought=land.arrivals(con), begun_before=MORNING + 3 * HOUR)
+    times = [MORNING, MORNING + 59 * MINUTE, MORNING + 2 * HOUR]
+    brought = arrivals(con, tmp_path, *[sign_in(IngestedAt=arrived) for arrived in times])
+    land.record_asked(con, asked(), brought, begun_before=MORNING + 3 * HOUR)
     assert coverage(con) == [
         (MORNING, "complete", 2, None),
         (MORNING + HOUR, "complete", 0, None),
@@ -378,9 +382,8 @@ def test_each_hour_that_was_asked_for_is_a_row_with_the_records_that_arrived_in_
 
 def test_the_newest_arrival_of_an_hour_stands_in_its_row(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     newest = MORNING + 59 * MINUTE
-    records = [sign_in(IngestedAt=MORNING), sign_in(Id="b", IngestedAt=newest)]
-    land.land(con, page("SigninLogs", *records), tmp_path, "w")
-    land.record_asked(con, asked(hours=1), brought=land.arrivals(con), begun_before=MORNING + HOUR)
+    brought = arrivals(con, tmp_path, sign_in(IngestedAt=MORNING), sign_in(IngestedAt=newest))
+    land.record_asked(con, asked(hours=1), brought, begun_before=MORNING + HOUR)
     assert one(con, "SELECT newest_ingested_at FROM coverage") == newest
 
 
@@ -413,8 +416,8 @@ def test_an_hour_that_had_not_begun_is_no_coverage(con: duckdb.DuckDBPyConnectio
 def test_records_from_hours_that_the_clock_has_not_reached_are_covered_all_the_same(
     con: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
-    land.land(con, page("SigninLogs", sign_in(IngestedAt=MORNING + 2 * HOUR)), tmp_path, "w")
-    land.record_asked(con, asked(hours=30), brought=land.arrivals(con), begun_before=MORNING + HOUR)
+    brought = arrivals(con, tmp_path, sign_in(IngestedAt=MORNING + 2 * HOUR))
+    land.record_asked(con, asked(hours=30), brought, begun_before=MORNING + HOUR)
     assert [(hour, rows) for hour, _, rows, _ in coverage(con)] == [
         (MORNING, 0),
         (MORNING + HOUR, 0),

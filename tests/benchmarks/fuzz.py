@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import renderings
 
-from pipeline import exports, sources
+from pipeline import exports, sources, usual
 from pipeline.errors import UsageError
 from pipeline.forms.bench import bench
 from pipeline.pages import PLACE
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.forms.bench import Bench
+    from pipeline.forms.lines import Finish
 
 _SECONDS = 30  # after which a reading counts as hung
 _WORDS = (
@@ -130,6 +131,20 @@ def landing(table: Bench, file: Path) -> tuple[Counter[str], str]:
     return rows, ""
 
 
+def fates(table: Bench, file: Path, finish: Finish | None) -> tuple[Counter[str], str]:
+    """Return how many records of a file would land, by table, and how many would not, by why; and what was said."""
+    counts: Counter[str] = Counter()
+    try:
+        for source in sources.found([file]):
+            form = exports.form_of(source)
+            for batch in exports.read(table, source, form, day_first=False, finish=finish) if form else ():
+                counts.update(batch.laid.rows if batch.laid else {p.table: p.frame.height for p in batch.pages})
+                counts.update({"rejected": len(batch.rejects), "skipped": batch.skipped})
+    except UsageError as error:
+        return counts, str(error)
+    return counts, ""
+
+
 def by_the_program(file: Path) -> str | None:
     """Import a file with the whole program; return what is wrong with how it ended."""
     command = [
@@ -179,6 +194,9 @@ def main() -> int:
                 if mutation is cut and partial.total() > (form in _ONLY_LAST):
                     faults.append(f"{what}: lands a part of a record")
                 outcomes["refused" if said else "read"] += 1
+                # Lines that are as usual become rows another way, which must tell the others apart.
+                if (straight := fates(table, file, usual.laid)) != (careful := fates(table, file, None)):
+                    faults.append(f"{what}: {straight} straight, {careful} with care")
             except Exception:  # noqa: BLE001 whatever it is, it is what this looks for
                 faults.append(f"{what}: {traceback.format_exc(limit=-3)}")
             finally:
