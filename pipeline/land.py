@@ -96,10 +96,8 @@ def sparing(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     current = ", ".join(f"current_setting('{name}')" for name in settings)
     ((*before,),) = con.execute(f"SELECT {current}").fetchall()
     _set(con, settings)
-    try:
-        yield
-    finally:
-        _set(con, dict(zip(settings, before, strict=True)))
+    yield  # of a run that failed nothing is set back: its connection is closed, and may hold a broken transaction
+    _set(con, dict(zip(settings, before, strict=True)))
 
 
 def _set(con: duckdb.DuckDBPyConnection, settings: Mapping[str, object]) -> None:

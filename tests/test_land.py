@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,8 +20,6 @@ from pipeline.window import HOUR, Window
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import duckdb
 
 MINUTE = timedelta(minutes=1)
 LATER = MORNING + 30 * MINUTE
@@ -256,6 +256,18 @@ def test_settings_for_many_pages_last_no_longer_than_the_block() -> None:
         with land.sparing(con):
             assert one(con, "SELECT current_setting('threads')") == 1
         assert one(con, "SELECT current_setting('threads')") == 3
+
+
+def test_what_stops_a_run_is_told_as_itself_also_where_it_breaks_a_transaction() -> None:
+    def stopped(con: duckdb.DuckDBPyConnection) -> None:
+        with land.sparing(con):
+            con.execute("BEGIN")
+            with contextlib.suppress(duckdb.Error):
+                con.execute("SELECT error('it breaks')")
+            raise KeyboardInterrupt
+
+    with store.empty() as con, pytest.raises(KeyboardInterrupt):
+        stopped(con)
 
 
 SOME_TIME = st.sampled_from([None, MORNING, LATER])
