@@ -265,12 +265,14 @@ class Records:
     """Records with the columns and types of their landed table, and ``number``, their place among each other.
 
     ``select`` names parameters, which every statement that reads it must be given; ``nameless`` says that none of the
-    records names a workspace.
+    records names a workspace. ``arrived`` selects when each arrived, and no more: what reads one column of ``select``
+    pays for the making of all.
     """
 
     select: str
     parameters: Mapping[str, str | list[str]]
     nameless: bool = False
+    arrived: str = ""
 
 
 def together(records: Sequence[Records]) -> Records:
@@ -302,7 +304,13 @@ def written(page: Page, file: Path, workspace_id: str | None) -> Records:
         made = f"coalesce(nullif(Id, ''), {_MADE_ID[page.table]})"
         select = f"(SELECT * REPLACE ({made} AS Id) FROM {select})"
     nameless = not workspace_id and "TenantId" not in given
-    return Records(select, {"file": [str(file)]} | ({"workspace": workspace_id} if workspace_id else {}), nameless)
+    arrived = typed("IngestedAt", given.get("IngestedAt"), wanted["IngestedAt"])
+    return Records(
+        select,
+        {"file": [str(file)]} | ({"workspace": workspace_id} if workspace_id else {}),
+        nameless,
+        f"(SELECT {arrived} AS IngestedAt FROM read_parquet($file))",
+    )
 
 
 def typed(name: str, is_text: bool | None, wanted: str) -> str:
@@ -331,8 +339,8 @@ def arrivals(con: duckdb.DuckDBPyConnection, records: Records) -> dict[datetime,
     """Return for each hour of arrival how many of the records it brought, and the newest arrival."""
     counted = con.execute(
         f"""SELECT CAST(date_trunc('hour', IngestedAt) AS TIMESTAMP), count(*), max(IngestedAt)
-        FROM (SELECT IngestedAt FROM {records.select}) WHERE IngestedAt IS NOT NULL GROUP BY 1""",
-        records.parameters,
+        FROM {records.arrived} WHERE IngestedAt IS NOT NULL GROUP BY 1""",
+        {"file": records.parameters["file"]},
     ).fetchall()
     return {hour: (count, newest) for hour, count, newest in counted}
 
