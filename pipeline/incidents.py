@@ -1,36 +1,32 @@
 """Find incidents: sets of 50099 failures that share one explanation, before anybody asks for its cause.
 
 Every failure is explained by a noisy-or of chosen stretches (one value of one dimension over a stretch of time) and a
-floor of strays; stretches are added while the best one pays its price and dropped once others explain what it did. The
-SQL under sql/incidents does the counting, this room only turns the crank. No cause, change or rule may enter here.
+floor of strays, and belongs to the stretch that likeliest caused it. The SQL under sql/incidents does the counting,
+``stretches`` the choosing. No cause, change or rule may enter here.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from pipeline import assets, engine, store
+from pipeline import assets, engine, stretches
+from pipeline.window import hour_ceiling, hour_floor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
 
     import duckdb
 
     from pipeline.engine import Engine
 
-# Five to ten turns are usual; what a later turn would add is detail of the largest incidents, slow to find.
-_TURNS = 40
-_REFITS = 3
 # An incident that goes on as the window begins is looked at from its onset on, so far back.
 _ONSET_BEFORE = timedelta(days=14)
 
 _COUNTED_ONCE = ("scan_failures", "scan_values", "scan_successes", "scan_days", "scan_prices")
-_STRETCH = 'kind VARCHAR, "value" VARCHAR, from_slot BIGINT, to_slot BIGINT, p DOUBLE, price DOUBLE'
 
 
 @dataclass(frozen=True)
@@ -72,22 +68,11 @@ def find(
     counting = counting or engine.here(con)
     window = {"since": since - _ONSET_BEFORE, "until": until}
     for name in _COUNTED_ONCE:
-        counting.keep(name, _sql(name), window)
-    con.execute("CREATE OR REPLACE TEMP TABLE scan_windows (number BIGINT, " + _STRETCH + ")")
-    con.execute("CREATE OR REPLACE TEMP TABLE scan_covers (number BIGINT, failure BIGINT)")
-    _store(con, "scan_explained", window)
-    chosen = 0
-    for _ in range(_TURNS):
-        _store(con, "scan_offers", window)
-        ((offers,),) = con.execute("SELECT count(*) FROM scan_offers").fetchall()
-        if not offers:
-            break
-        con.execute("INSERT INTO scan_windows " + _sql("chosen_stretches"), {"chosen": chosen})
-        con.execute("INSERT INTO scan_covers " + _sql("covered_failures"), {"chosen": chosen})
-        chosen += offers
-        _settle(con, window)
+        counting.keep(name, _sql(name), window | _whole_hours(**window))
+    con.execute("CREATE OR REPLACE TEMP TABLE scan_gaps AS " + _sql("scan_gaps"))
+    stretches.choose(con, window)
     claimed = con.execute(_sql("claimed_failures")).fetchall()
-    for name in (*_COUNTED_ONCE, "scan_explained", "scan_offers", "scan_refitted", "scan_windows", "scan_covers"):
+    for name in (*_COUNTED_ONCE, "scan_gaps", *stretches.TABLES):
         con.execute(f"DROP TABLE IF EXISTS temp.{name}")
     return tuple(sorted(_incidents(claimed, since), key=lambda found: (found.first_seen_at, found.incident_id)))
 
@@ -105,21 +90,6 @@ def together(parts: Sequence[Incident]) -> Incident:
         keys=tuple(key for part in parts for key in part.keys),
         on_record_since=first.on_record_since,
     )
-
-
-def _settle(con: duckdb.DuckDBPyConnection, window: dict[str, datetime]) -> None:
-    """Fit the chances of the chosen stretches to each other, and drop those that others have made superfluous."""
-    while True:
-        for _ in range(_REFITS):
-            _store(con, "scan_explained", window)
-            _store(con, "scan_refitted", window)
-            con.execute("UPDATE scan_windows AS w SET p = r.p FROM scan_refitted AS r WHERE w.number = r.number")
-        _store(con, "scan_explained", window)
-        idle = con.execute(_sql("idle_stretch")).fetchone()
-        if idle is None:
-            return
-        con.execute("DELETE FROM scan_windows WHERE number = ?", [idle[0]])
-        con.execute("DELETE FROM scan_covers WHERE number = ?", [idle[0]])
 
 
 def _incidents(claimed: list[tuple[Any, ...]], since: datetime) -> Iterator[Incident]:
@@ -146,10 +116,13 @@ def _identity(first: tuple[Any, ...]) -> str:
     return hashlib.md5("\n".join(first[3:6]).encode(), usedforsecurity=False).hexdigest()[:16]
 
 
+def _whole_hours(since: datetime, until: datetime) -> dict[str, datetime | int]:
+    """Return the whole hours of a window, counted already, and their slots (quarters of an hour since 1970)."""
+    begin = min(hour_ceiling(since), until)
+    end = max(hour_floor(until), begin)
+    first, last = ((each - datetime(1970, 1, 1)) // timedelta(minutes=15) for each in (begin, end))
+    return {"whole_since": begin, "whole_until": end, "first_slot": first, "last_slot": last}
+
+
 def _sql(name: str) -> str:
     return assets.text(assets.INCIDENTS / f"{name}.sql")
-
-
-def _store(con: duckdb.DuckDBPyConnection, name: str, window: dict[str, datetime]) -> None:
-    """Keep the answer of one of our files as a temporary table of its name."""
-    store.run(con, f"CREATE OR REPLACE TEMP TABLE {name} AS {_sql(name)}", window)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from stories import BY_CAUSE, OFFICE, ONSET, SINCE, UNTIL, Story, calm
+from stories import BY_CAUSE, OFFICE, ONSET, SINCE, UNTIL, Story, calm, device
 
 from pipeline import incidents
 
@@ -73,6 +73,35 @@ def test_a_device_incident_inside_a_network_incident_is_found_beside_it(
     story = BY_CAUSE["network_interception"]()
     story.refuse(lambda record: record["UserId"] == "user-3", until=UNTIL)
     assert set(scopes(find(story))) == {("ip", OFFICE), ("device", "device-3")}
+
+
+def test_what_a_device_and_its_office_both_refuse_belongs_to_the_device(
+    find: Callable[[Story], tuple[Incident, ...]],
+) -> None:
+    story = BY_CAUSE["network_interception"]()
+    mine = [record for record in story.sign_ins if record["UserId"] == "user-3" and record["CreatedDateTime"] >= ONSET]
+    for record in mine[::3]:
+        record["ResultType"] = "0"
+    for record in mine[1::3] + mine[2::3]:
+        record["ResultType"] = "50099"
+    (device,) = (one for one in find(story) if one.scope_kind == "device")
+    assert device.failures == sum(record["ResultType"] == "50099" for record in mine)
+
+
+def test_where_nothing_ever_succeeds_no_device_has_a_part_in_it(
+    find: Callable[[Story], tuple[Incident, ...]],
+) -> None:
+    story = BY_CAUSE["algorithm_mismatch"]()
+    mine = [record for record in story.sign_ins if record["UserId"] == "user-3" and record["AppId"] != "app-9"]
+    later = [record for record in mine if record["CreatedDateTime"] >= ONSET]
+    for record in later[::3] + later[1::3]:
+        record["ResultType"] = "50099"
+    for record in story.sign_ins:
+        if record["UserId"] == "user-3" and record["AppId"] == "app-9":
+            record["DeviceDetail"] = device(3) | {"browser": "Homemade 0.1"}
+    app, own = sorted(find(story), key=lambda one: one.scope_kind != "device", reverse=True)
+    assert app.failures == sum(record["AppId"] == "app-9" for record in story.sign_ins)
+    assert own.failures == len(later[::3] + later[1::3])
 
 
 def test_a_stray_failure_days_before_does_not_stretch_an_incident(

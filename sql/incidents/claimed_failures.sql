@@ -1,26 +1,88 @@
--- Each explained failure with the incident it belongs to: the covering stretch with the highest chance of failure, of
--- equals the smaller. A failure whose device was only inferred follows the incident of a device that its user's failures
--- of those days do name. Stretches of one scope are one incident unless it was well for four days between them;
--- fewer than five failures are none.
-WITH sized AS (
+-- Each explained failure with the incident it belongs to: the covering stretch that likeliest caused it, if the smaller
+-- fail first, for what two would have failed is a larger part of the smaller; but where nothing succeeds (a chance of .98
+-- is the highest there is) nothing else is needed. A failure whose device was only inferred follows the incident of a
+-- device that its user's failures of those days do name. Stretches of one scope are one incident unless it was well for
+-- four days between them; fewer than five failures are none.
+-- A stretch in which hardly anything fails is the floor of strays by another name.
+WITH believed AS (
+    SELECT number, kind, "value", p FROM scan_windows WHERE p >= 5e-3
+),
+sized AS (
     SELECT number, count(*) AS failures FROM scan_covers GROUP BY number
 ),
-owned AS (
-    SELECT c.failure, w.kind, w."value"
+ordered AS (
+    SELECT
+        c.failure, w.kind, w."value", w.p, s.failures, w.number,
+        sum(ln(1e0 - w.p)) OVER (
+            PARTITION BY c.failure ORDER BY s.failures, w.number ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) - ln(1e0 - w.p) AS log_spared
     FROM scan_covers AS c
-    INNER JOIN scan_windows AS w ON c.number = w.number
+    INNER JOIN believed AS w ON c.number = w.number
     INNER JOIN sized AS s ON c.number = s.number
-    QUALIFY row_number() OVER (PARTITION BY c.failure ORDER BY w.p DESC, s.failures, w.number) = 1
+),
+owned AS (
+    SELECT failure, kind, "value"
+    FROM ordered
+    QUALIFY row_number() OVER (
+        PARTITION BY failure
+        ORDER BY CASE WHEN p >= 98e-2 THEN 1e0 ELSE round(p * exp(log_spared), 9) END DESC, failures, number
+    ) = 1
+),
+-- A scope that explains nearly the same as a wider one is that one by another name; so is an address within a network, or
+-- a way of signing in within the tenant, if it fails in the days in which that fails.
+scoped AS (
+    SELECT DISTINCT w.kind, w."value", c.failure, f.slot
+    FROM scan_covers AS c
+    INNER JOIN believed AS w ON c.number = w.number
+    INNER JOIN scan_failures AS f ON c.failure = f.failure
+),
+extent AS (
+    SELECT
+        kind, "value", count(*) AS failures, min(slot) AS first_slot, max(slot) AS last_slot,
+        CASE WHEN kind IN ('ip', 'network', 'region') THEN 'place' WHEN kind IN ('mode', 'tenant') THEN 'service' END AS family
+    FROM scoped
+    GROUP BY kind, "value"
+),
+same AS (
+    SELECT n.kind, n."value", w.kind AS wide_kind, w."value" AS wide_value, max(b.failures) AS failures
+    FROM scoped AS n
+    INNER JOIN scoped AS w ON n.failure = w.failure AND (n.kind <> w.kind OR n."value" <> w."value")
+    INNER JOIN extent AS a ON n.kind = a.kind AND n."value" = a."value"
+    INNER JOIN extent AS b ON w.kind = b.kind AND w."value" = b."value"
+    WHERE b.failures > a.failures
+    GROUP BY n.kind, n."value", w.kind, w."value"
+    HAVING count(*) >= 9e-1 * max(a.failures) AND count(*) >= 75e-2 * max(b.failures)
+    UNION ALL
+    SELECT n.kind, n."value", b.kind, b."value", max(b.failures)
+    FROM scoped AS n
+    INNER JOIN extent AS a ON n.kind = a.kind AND n."value" = a."value"
+    INNER JOIN scan_values AS v ON n.failure = v.failure
+    INNER JOIN extent AS b
+        ON v.kind = b.kind AND v."value" = b."value" AND a.family = b.family
+        AND n.slot >= b.first_slot - 96 AND n.slot <= b.last_slot + 96
+    WHERE b.failures > a.failures
+    GROUP BY n.kind, n."value", b.kind, b."value"
+    HAVING count(*) >= 9e-1 * max(a.failures)
+),
+alias AS (
+    SELECT kind, "value", wide_kind, wide_value
+    FROM same
+    QUALIFY row_number() OVER (PARTITION BY kind, "value" ORDER BY failures DESC, wide_kind, wide_value) = 1
+),
+called AS (
+    SELECT o.failure, coalesce(a.wide_kind, o.kind) AS kind, coalesce(a.wide_value, o."value") AS "value"
+    FROM owned AS o
+    LEFT JOIN alias AS a ON o.kind = a.kind AND o."value" = a."value"
 ),
 named AS (
     SELECT o.kind, o."value", f.user_id, f.platform, f.seen_at
-    FROM owned AS o
+    FROM called AS o
     INNER JOIN scan_failures AS f ON o.failure = f.failure
     WHERE o.kind = 'device' AND f.device_known = 'logged'
 ),
 nearest AS (
     SELECT o.failure, n."value"
-    FROM owned AS o
+    FROM called AS o
     INNER JOIN scan_failures AS f ON o.failure = f.failure
     INNER JOIN named AS n
         ON f.user_id = n.user_id AND f.platform = n.platform
@@ -33,7 +95,7 @@ nearest AS (
 ),
 settled AS (
     SELECT o.failure, o.kind, coalesce(n."value", o."value") AS "value"
-    FROM owned AS o
+    FROM called AS o
     LEFT JOIN nearest AS n ON o.failure = n.failure
 ),
 -- A scope that did not succeed in between has not recovered, however long nothing was seen of it.
@@ -100,22 +162,24 @@ begun AS (
     HAVING count(*) >= 5
 ),
 -- Several applications that begin to fail within hours of each other, after a policy was changed and without a change of
--- their own, are that policy's, though no row lists it.
+-- their own, are that policy's, though no row lists it; so is then one that was changed as well.
 behind_policy AS (
-    SELECT b."value", b.spell, c.target_id AS policy_id, c.changed_at, b.onset
+    SELECT
+        b."value", b.spell, c.target_id AS policy_id, c.changed_at, b.onset,
+        CASE WHEN EXISTS (
+            SELECT 1 FROM changes AS own
+            WHERE own.target_id = b."value" AND own.changed_at <= b.onset AND own.changed_at >= b.onset - INTERVAL '36 hours'
+        ) THEN 0 ELSE 1 END AS unchanged
     FROM begun AS b
     INNER JOIN changes AS c
         ON c.change_kind = 'policy' AND c.target_id IS NOT NULL
         AND c.changed_at <= b.onset AND c.changed_at >= b.onset - INTERVAL '36 hours'
-    WHERE b.kind = 'app' AND NOT EXISTS (
-        SELECT 1 FROM changes AS own
-        WHERE own.target_id = b."value" AND own.changed_at <= b.onset AND own.changed_at >= b.onset - INTERVAL '36 hours'
-    )
+    WHERE b.kind = 'app'
 ),
 together AS (
     SELECT
         "value", spell, policy_id, changed_at,
-        count(*) OVER near AS apps
+        sum(unchanged) OVER near AS apps
     FROM behind_policy
     WINDOW near AS (
         PARTITION BY policy_id, changed_at ORDER BY onset RANGE BETWEEN INTERVAL '12 hours' PRECEDING AND INTERVAL '12 hours' FOLLOWING
@@ -128,25 +192,46 @@ shared_policy AS (
     QUALIFY row_number() OVER (PARTITION BY "value", spell ORDER BY apps DESC, changed_at DESC, policy_id) = 1
 ),
 -- Three devices or more that go on failing, all within one wider incident that has begun before, are what is left of it
--- while it is repaired by and by; one or two may have a fault of their own.
+-- while it is repaired by and by, and so is what follows them soon; one or two may have a fault of their own.
 within_wider AS (
     SELECT
-        n.kind, n."value", n.spell, w.kind AS wide_kind, w."value" AS wide_value, w.spell AS wide_spell
+        n.kind, n."value", n.spell, n.onset, n.ending, w.kind AS wide_kind, w."value" AS wide_value, w.spell AS wide_spell,
+        w.ending AS wide_ending
     FROM begun AS n
     INNER JOIN numbered AS f ON n.kind = f.kind AND n."value" = f."value" AND n.spell = f.spell
     INNER JOIN scan_values AS v ON f.failure = v.failure
-    INNER JOIN begun AS w
-        ON v.kind = w.kind AND v."value" = w."value" AND n.onset >= w.onset AND n.onset <= w.ending + INTERVAL '4 days'
+    INNER JOIN begun AS w ON v.kind = w.kind AND v."value" = w."value" AND n.onset >= w.onset
     WHERE n.kind IN ('device', 'user') AND w.kind NOT IN ('device', 'user', 'tenant', 'mode')
-    GROUP BY n.kind, n."value", n.spell, w.kind, w."value", w.spell
+    GROUP BY n.kind, n."value", n.spell, n.onset, n.ending, w.kind, w."value", w.spell, w.ending
     HAVING count(*) >= 95e-2 * max(n.failures)
+),
+lagging AS (
+    SELECT *, CASE WHEN onset > greatest(wide_ending, coalesce(max(ending) OVER (
+        PARTITION BY wide_kind, wide_value, wide_spell ORDER BY onset, kind, "value"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ), wide_ending)) + INTERVAL '4 days' THEN 1 ELSE 0 END AS too_late
+    FROM within_wider
+),
+soon AS (
+    SELECT *, sum(too_late) OVER (
+        PARTITION BY wide_kind, wide_value, wide_spell ORDER BY onset, kind, "value"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS breaks
+    FROM lagging
 ),
 remainder AS (
     SELECT kind, "value", spell, wide_kind, wide_value, wide_spell
     FROM (
-        SELECT *, count(*) OVER (PARTITION BY wide_kind, wide_value, wide_spell) AS parts FROM within_wider
+        SELECT
+            *,
+            count(*) OVER (PARTITION BY wide_kind, wide_value, wide_spell) AS parts,
+            sum(CASE WHEN onset <= wide_ending + INTERVAL '4 days' THEN 1 ELSE 0 END) OVER (
+                PARTITION BY wide_kind, wide_value, wide_spell
+            ) AS first_parts
+        FROM soon
+        WHERE breaks = 0
     ) AS counted
-    WHERE parts >= 3
+    WHERE first_parts >= 3
     QUALIFY row_number() OVER (
         PARTITION BY kind, "value", spell ORDER BY parts DESC, wide_kind, wide_value, wide_spell
     ) = 1

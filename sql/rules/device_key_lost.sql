@@ -7,7 +7,7 @@
 -- tags: device
 -- mechanism: indirect
 -- params: within=96
--- weights: base=-4 on_device=3 silence=4 hello=0.5 change=-5 clock=-3 newcomers=-3 unknown=-4 one_app=-1
+-- weights: base=-4 on_device=3 silence=4 hello=0.5 change=-5 clock=-3 apart=-2 newcomers=-3 unknown=-4 one_app=-1
 -- references: entra-docs devices/faq.yml; NTE_BAD_KEYSET 0x80090016
 -- false_positives: A re-registration that the audit log does not record; a locked keychain while nobody signs in with success.
 -- remediation: Repair the registration on the device (Windows: dsregcmd /forcerecovery; phones and Macs: unregister, then register), and ask what was cleared, restored or replaced at the onset.
@@ -22,7 +22,7 @@ SELECT
     $base + $on_device * f.device_share + $silence * greatest(0e0, 1e0 - 3e0 * coalesce(h.device_good_share, 0e0))
         + $hello * least(1e0, n.hello_codes / 1e0) + $change * coalesce(c.strength, 0e0)
         + $clock * greatest(0e0, least(1e0, (n.clock_codes - n.clock_codes_expected) / 3e0))
-        + $newcomers * coalesce(h.new_users / nullif(h.device_users, 0), 0e0)
+        + $apart * least(1e0, 4e0 * h.apart_share) + $newcomers * coalesce(h.new_users / nullif(h.device_users, 0), 0e0)
         + $unknown * CASE WHEN h.device_succeeded_before = 0 THEN 1e0 ELSE 0e0 END
         + $one_app * CASE WHEN f.apps = 1 THEN 1e0 ELSE 0e0 END AS log_odds,
     CAST(NULL AS VARCHAR) AS change_id,

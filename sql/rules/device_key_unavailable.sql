@@ -7,7 +7,7 @@
 -- tags: device
 -- mechanism: direct
 -- params: within=96
--- weights: base=-5 on_device=3 mixed=4 silent=0.5 long=1.5 change=-3 clock=-5 newcomers=-5 unknown=-4
+-- weights: base=-5 on_device=3 mixed=4 silent=0.5 long=1.5 change=-3 clock=-5 apart=-2 newcomers=-5 unknown=-4
 -- references: objc-common MSIDKeyOperationUtil (signing failure is not checked)
 -- false_positives: A clock that drifts now and then without leaving a clock code; two machines behind one device id.
 -- remediation: Look on the device for what locks its key store at these times (first unlock, keychain access list, enclave busy), and update the broker.
@@ -22,7 +22,7 @@ SELECT
     $base + $on_device * f.device_share + $mixed * least(1e0, coalesce(h.device_good_share, 0e0) / 3e-1)
         + $silent * f.silent_share + $long * least(1e0, f.core_hours / 24e0) + $change * coalesce(c.strength, 0e0)
         + $clock * greatest(0e0, least(1e0, (n.clock_codes - n.clock_codes_expected) / 3e0))
-        + $newcomers * least(1e0, h.new_users / 2e0)
+        + $apart * least(1e0, 4e0 * h.apart_share) + $newcomers * least(1e0, h.new_users / 2e0)
         + $unknown * CASE WHEN h.device_succeeded_before = 0 THEN 1e0 ELSE 0e0 END AS log_odds,
     CAST(NULL AS VARCHAR) AS change_id,
     CAST(NULL AS VARCHAR) AS change_workspace_id,

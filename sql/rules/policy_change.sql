@@ -8,7 +8,7 @@
 -- mechanism: indirect
 -- requires: table:AuditLogs
 -- params: within=72
--- weights: base=-5 change=6 users=1 apps=1 scope=2 outside=-1 stranger=-3 few=-3 one_device=-2
+-- weights: base=-5 change=6 users=1 apps=1 scope=2 outside=-1 stranger=-3 few=-3 one_device=-2 brief=-2
 -- references: entra-docs monitoring-health/reference-audit-activities.md
 -- false_positives: A build or a network that broke shortly after an unrelated policy change.
 -- remediation: Set the policy to report-only for one of the users and see whether the failures end; then find why these devices cannot prove themselves.
@@ -24,6 +24,16 @@ WITH strongest AS (
         ORDER BY t.strength * CASE WHEN i.scope_kind = 'policy' AND i.scope_value <> c.target_id THEN 8e-1 ELSE 1e0 END DESC,
             t.changed_at DESC, t.change_id
     ) = 1
+),
+-- what ended within hours, though the policy was not changed back, was not its doing
+changed_back AS (
+    SELECT DISTINCT i.incident_id
+    FROM strongest AS i
+    INNER JOIN changes AS c ON i.change_id = c.change_id AND i.change_workspace_id = c.workspace_id
+    INNER JOIN incident_facts AS f ON i.incident_id = f.incident_id
+    INNER JOIN changes AS a
+        ON a.change_kind = 'policy' AND coalesce(a.target_id, a.target) = coalesce(c.target_id, c.target)
+        AND a.changed_at > f.first_seen_at AND a.changed_at <= f.last_seen_at + INTERVAL '12 hours'
 )
 SELECT
     f.incident_id,
@@ -31,7 +41,10 @@ SELECT
         + $scope * CASE WHEN f.scope_kind IN ('policy', 'platform', 'os') THEN 1e0 ELSE 0e0 END
         + $outside * least(1e0, 10e0 * coalesce(k.outside_rate, 0e0))
         + $stranger * f.strange_share + $few * CASE WHEN f.users < 3 THEN 1e0 ELSE 0e0 END
-        + $one_device * CASE WHEN f.device_share >= 8e-1 THEN 1e0 ELSE 0e0 END AS log_odds,
+        + $one_device * CASE WHEN f.device_share >= 8e-1 THEN 1e0 ELSE 0e0 END
+        + $brief * CASE
+            WHEN p.succeeded_after > 5 AND b.incident_id IS NULL THEN greatest(0e0, 1e0 - f.core_hours / 8e0) ELSE 0e0
+        END AS log_odds,
     c.change_id,
     c.change_workspace_id,
     concat(
@@ -44,9 +57,13 @@ SELECT
         CASE WHEN c.change_id IS NOT NULL AND c.touched_share IS NULL
             THEN 'The failures list no policy: whom the change touches could not be seen. ' ELSE '' END,
         CASE WHEN c.failures_before_it > 0 THEN concat(c.failures_before_it, ' failures came before that change. ') ELSE '' END,
+        CASE WHEN p.succeeded_after > 5 AND b.incident_id IS NULL AND f.core_hours < 8e0
+            THEN 'It ended within hours, though nothing was changed back. ' ELSE '' END,
         'A policy asks for a signature, it does not spoil one.'
     ) AS evidence_against
 FROM incident_facts AS f
 INNER JOIN incident_controls AS k ON f.incident_id = k.incident_id
 LEFT JOIN strongest AS c ON f.incident_id = c.incident_id
+LEFT JOIN changed_back AS b ON f.incident_id = b.incident_id
+INNER JOIN incident_scope_periods AS p ON f.incident_id = p.incident_id
 WHERE f.users >= 2

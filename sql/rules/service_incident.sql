@@ -7,7 +7,7 @@
 -- tags: service
 -- mechanism: direct
 -- params: hours=24
--- weights: base=-7 tenant=3 region=2 apps=1 devices=1 platforms=1 spread=2 short=2 recovered=1 domain=-3 stranger=-2 elsewhere_well=-2
+-- weights: base=-7 tenant=3 region=2 apps=1 devices=1 platforms=1 spread=2 short=2 brief=1 recovered=1 domain=-3 stranger=-2 elsewhere_well=-2
 -- references: Microsoft Entra service health
 -- false_positives: A way out that every user of a tenant shares.
 -- remediation: Compare with the service health page for these hours; nothing is to be done here once it has ended.
@@ -19,6 +19,7 @@ SELECT
         + $platforms * least(1e0, (f.platforms - 1) / 2e0)
         + $spread * (1e0 - greatest(f.app_share, f.ip_share, f.device_share))
         + $short * CASE WHEN f.core_hours <= $hours THEN 1e0 ELSE 0e0 END
+        + $brief * CASE WHEN p.succeeded_after > 5 THEN greatest(0e0, 1e0 - f.core_hours / 8e0) ELSE 0e0 END
         + $recovered * CASE WHEN p.succeeded_after > 5 THEN 1e0 ELSE 0e0 END
         + $domain * greatest(
             0e0, coalesce((f.domain_share - k.usual_domain_share) / nullif(1e0 - k.usual_domain_share, 0e0), 0e0))

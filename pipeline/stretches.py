@@ -1,0 +1,142 @@
+"""Choose the stretches (one value of one dimension over a stretch of time) that together explain the failures.
+
+The log-likelihood of all failures and of the successes beside them, less the prices of what is chosen, only ever grows:
+by the stretch that pays most, by one that is cut anew, by one given up where the others explain more without it; what
+is best first need not be best together. The SQL under sql/incidents counts; what is chosen stands in scan_windows, what
+it covers in scan_covers. No cause, change or rule may enter here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline import assets, store
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import duckdb
+
+# Ten to thirty turns are usual; what a later turn would add is detail of the largest incidents, slow to find.
+_TURNS = 60
+_REFITS = 3
+_TRIALS = 16  # so many stretches are given up on trial, the smallest first
+_ENOUGH = 3000  # thousandths of log-likelihood that are worth a change of what is chosen
+
+_STRETCH = 'number BIGINT, kind VARCHAR, "value" VARCHAR, from_slot BIGINT, to_slot BIGINT, p DOUBLE, price DOUBLE'
+TABLES = (
+    "scan_windows",
+    "scan_covers",
+    "scan_explained",
+    "scan_offers",
+    "scan_refitted",
+    "windows_before",
+    "covers_before",
+)
+
+
+def choose(con: duckdb.DuckDBPyConnection, window: dict[str, datetime]) -> None:
+    """Leave in scan_windows and scan_covers the stretches of ``window`` that are best together, as far as was tried."""
+    con.execute(f"CREATE OR REPLACE TEMP TABLE scan_windows ({_STRETCH})")
+    con.execute("CREATE OR REPLACE TEMP TABLE scan_covers (number BIGINT, failure BIGINT)")
+    _store(con, "scan_explained", window)
+    tried: set[tuple[Any, ...]] = set()
+    for _ in range(_TURNS):
+        if not (_add(con, window) or _cut_anew(con, window) or _give_up(con, window, tried)):
+            return
+
+
+def _add(con: duckdb.DuckDBPyConnection, window: dict[str, datetime]) -> bool:
+    """Add the stretches that pay their price now, and say whether there were any."""
+    _store(con, "scan_offers", window)
+    ((offers,),) = con.execute("SELECT count(*) FROM scan_offers").fetchall()
+    if offers:
+        last = _last(con)
+        con.execute("INSERT INTO scan_windows " + _sql("chosen_stretches"), {"chosen": last})
+        con.execute("INSERT INTO scan_covers " + _sql("covered_failures"), {"chosen": last})
+        _settle(con, window)
+    return bool(offers)
+
+
+def _cut_anew(con: duckdb.DuckDBPyConnection, window: dict[str, datetime]) -> bool:
+    """Lengthen or shorten what is chosen to what is best beside the others, and say whether anything was."""
+    moved = False
+    for _ in range(_TURNS):
+        better = con.execute(_sql("stretched_anew"), {"enough": _ENOUGH}).fetchall()
+        if not better:
+            break
+        last = _last(con)
+        for place, (number, from_slot, to_slot) in enumerate(better, start=1):
+            con.execute("DELETE FROM scan_covers WHERE number = ?", [number])
+            con.execute(
+                "UPDATE scan_windows SET number = ?, from_slot = ?, to_slot = ? WHERE number = ?",
+                [last + place, from_slot, to_slot, number],
+            )
+        con.execute("INSERT INTO scan_covers " + _sql("covered_failures"), {"chosen": last})
+        _store(con, "scan_explained", window)
+        moved = True
+    if moved:
+        _settle(con, window)
+    return moved
+
+
+def _give_up(con: duckdb.DuckDBPyConnection, window: dict[str, datetime], tried: set[tuple[Any, ...]]) -> bool:
+    """Give up a doubtful stretch where the others, and what is then chosen, explain more without it; say whether any.
+
+    What was ``tried`` is remembered there, and tried no more.
+    """
+    doubtful = [row for row in con.execute(_sql("doubtful_stretches")).fetchall() if row[2:] not in tried]
+    before = _worth(con)
+    for number, overshadowed, *stretch in doubtful[: max(0, _TRIALS - len(tried))]:
+        tried.add(tuple(stretch))
+        con.execute("CREATE OR REPLACE TEMP TABLE windows_before AS SELECT * FROM scan_windows")
+        con.execute("CREATE OR REPLACE TEMP TABLE covers_before AS SELECT * FROM scan_covers")
+        _drop(con, number)
+        _store(con, "scan_explained", window)
+        for _ in range(_TURNS):
+            if not (_cut_anew(con, window) or (overshadowed and _add(con, window))):
+                break
+        if _worth(con) > before + _ENOUGH / 1e3:
+            return True
+        con.execute("CREATE OR REPLACE TEMP TABLE scan_windows AS SELECT * FROM windows_before")
+        con.execute("CREATE OR REPLACE TEMP TABLE scan_covers AS SELECT * FROM covers_before")
+        _store(con, "scan_explained", window)
+    return False
+
+
+def _settle(con: duckdb.DuckDBPyConnection, window: dict[str, datetime]) -> None:
+    """Fit the chances of the chosen stretches to each other, and drop those that others have made superfluous."""
+    while True:
+        for _ in range(_REFITS):
+            _store(con, "scan_explained", window)
+            _store(con, "scan_refitted", window)
+            con.execute("UPDATE scan_windows AS w SET p = r.p FROM scan_refitted AS r WHERE w.number = r.number")
+        _store(con, "scan_explained", window)
+        idle = con.execute(_sql("idle_stretch")).fetchone()
+        if idle is None:
+            return
+        _drop(con, idle[0])
+
+
+def _drop(con: duckdb.DuckDBPyConnection, number: int) -> None:
+    con.execute("DELETE FROM scan_windows WHERE number = ?", [number])
+    con.execute("DELETE FROM scan_covers WHERE number = ?", [number])
+
+
+def _last(con: duckdb.DuckDBPyConnection) -> int:
+    ((last,),) = con.execute("SELECT coalesce(max(number), 0) FROM scan_windows").fetchall()
+    return int(last)
+
+
+def _worth(con: duckdb.DuckDBPyConnection) -> float:
+    ((worth,),) = con.execute(_sql("explained_in_all")).fetchall()
+    return float(worth)
+
+
+def _sql(name: str) -> str:
+    return assets.text(assets.INCIDENTS / f"{name}.sql")
+
+
+def _store(con: duckdb.DuckDBPyConnection, name: str, window: dict[str, datetime]) -> None:
+    """Keep the answer of one of our files as a temporary table of its name."""
+    store.run(con, f"CREATE OR REPLACE TEMP TABLE {name} AS {_sql(name)}", window)
