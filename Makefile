@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test lint check docs fit fuzz bench bench-causes bench-faults bench-import bench-page bench-pull bench-pull-memory bench-readers wheel clean
+.PHONY: setup demo test lint check docs fit fuzz bench bench-analyze bench-causes bench-faults bench-import bench-page bench-pull bench-pull-memory bench-readers wheel clean
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
@@ -40,7 +40,10 @@ docs: $(READY)
 fit: $(READY)
 	$(BIN)/python -m tests.benchmarks.fit
 
-bench: bench-causes bench-faults bench-import bench-page bench-pull bench-pull-memory bench-readers
+bench: bench-analyze bench-causes bench-faults bench-import bench-page bench-pull bench-pull-memory bench-readers
+
+bench-analyze: $(READY)
+	$(BIN)/python -m tests.benchmarks.analyze
 
 bench-causes: $(READY)
 	$(BIN)/python -m tests.benchmarks.causes

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.engine import Engine
 
 _RULE_SECONDS = 60
-_RULE_MEMORY = "4GB"  # for a rule of a user's own
+_RULE_MEMORY = "2GB"  # for a rule of a user's own, less than the whole program has
 
 
 def hear(

@@ -13,7 +13,9 @@ import glob
 import os
 import re
 import shutil
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -23,7 +25,6 @@ from pipeline.errors import StoreUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_SAID = re.compile("No space left|File too large|not enough space", re.IGNORECASE)
@@ -33,6 +34,8 @@ _CONCLUSIONS = (
     "remembered_incidents",
     "lake_answers",
 )
+# What DuckDB may hold; it, and Python beside it, stay under 4 GB.
+_MEMORY = 2_500_000_000
 # Readers with DuckDB 1.4 must be able to open what is published.
 _STORAGE = {"storage_compatibility_version": "v1.4.0"}
 
@@ -80,6 +83,7 @@ def working(db: Path, *, begin: bool = True) -> Iterator[Workfile]:
             goes_on = _goes_on(db)
             path = _prepared(db)
             con = held.enter_context(contextlib.closing(_begun(path, db)))
+            _bound(con, scratch)
             migrate(con, db)
             if goes_on:
                 _take_back_conclusions(con, db)
@@ -163,7 +167,9 @@ def reading(db: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         if not db.is_file():
             raise StoreUnusable(f"{db} is no file: name the DuckDB file with --db.")
         con = _connect(db, db, read_only=True)
-    with contextlib.closing(con):
+    # what does not fit in memory is nobody's to read, and gone with this reader
+    with tempfile.TemporaryDirectory(prefix="signin-triage-") as spilled, contextlib.closing(con):
+        _bound(con, Path(spilled))
         _version(con, db)
         try:
             yield con
@@ -236,7 +242,15 @@ def _connect(path: Path, db: Path, read_only: bool = False) -> duckdb.DuckDBPyCo
             f"{db} is no DuckDB file that this release can read: name another file with --db, or move this one away."
         ) from None
     con.execute("SET TimeZone = 'UTC'")
+    con.execute("SET enable_progress_bar = false")  # a long statement would draw it on stdout, which is for data
     return con
+
+
+def _bound(con: duckdb.DuckDBPyConnection, scratch: Path) -> None:
+    """Bound what a connection holds in memory, also on a machine that has more; what is beyond goes into a folder."""
+    memory = min(_MEMORY, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2)
+    con.execute(f"SET memory_limit = '{memory}B'")
+    con.execute(f"SET temp_directory = {_quoted(scratch)}")
 
 
 def _missing(db: Path) -> str:

@@ -7,11 +7,12 @@ What a view says is the file's business; nothing here knows any view by name.
 from __future__ import annotations
 
 import csv
+import hashlib
 import re
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pipeline import assets
+from pipeline import assets, counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -35,12 +36,22 @@ def build(con: duckdb.DuckDBPyConnection, until: datetime = BEYOND, *, unfilled:
     con.execute(assets.text(assets.DATA / "audit_operations.sql"), {"file": str(assets.DATA / "audit_operations.csv")})
     selects = files()
     tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    kept = set(kept_by_day())
+    filled = kept.isdisjoint(unfilled)
+    if not (filled and kept <= tables and counted.forget(con, kept, _release(selects))):
+        counted.forget_all(con)
+        kept = set()
     for name, select in selects.items():
-        if _kind(select) == "TABLE" and name in tables:
+        if _kind(select) == "TABLE" and name in tables - kept:
             con.execute(f"DELETE FROM {name}")  # nothing that is derived may feed on what it was before
     for name, select in selects.items():
+        if name in kept:
+            con.execute(f"INSERT INTO {name} {select}")
+            continue
         rows = f"SELECT * FROM ({select}) LIMIT 0" if name in unfilled else select
         con.execute(f"CREATE OR REPLACE {_kind(select)} {name} AS {rows}")  # our own file's name, no one else's text
+    if filled:
+        counted.enter(con, _release(selects))
     _comment(con, [comment for name, select in selects.items() for comment in _header(name, select, selects)])
     con.execute("COMMIT")
 
@@ -68,6 +79,16 @@ def name_of(file: Path) -> str:
 def is_stored(select: str) -> bool:
     """Tell whether a view's rows are stored."""
     return "\n-- stored: yes\n" in select
+
+
+def kept_by_day() -> tuple[str, ...]:
+    """Return the stored views whose rows stay from run to run, where only those of days that changed are made anew."""
+    return tuple(name for name, select in files().items() if "\n-- kept: by day\n" in select)
+
+
+def _release(selects: Mapping[str, str]) -> str:
+    """Return what changes whenever any view does."""
+    return hashlib.md5("\n".join(selects.values()).encode(), usedforsecurity=False).hexdigest()
 
 
 def _kind(select: str) -> str:

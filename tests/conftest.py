@@ -21,15 +21,18 @@ if TYPE_CHECKING:
 
 # The stored views that sign-ins, failures and changes are made of, each with the tables without which it is empty.
 _STORED = {
+    "addresses": set(pages.SIGN_IN_TABLES),
     "inferred_devices": set(pages.SIGN_IN_TABLES),
     "failed_sign_ins": set(pages.SIGN_IN_TABLES),
     "audited_changes": {"AuditLogs", "IntuneAuditLogs"},
     "policy_apps": {"AuditLogs", *pages.SIGN_IN_TABLES},
     "policy_scopes": {"AuditLogs", *pages.SIGN_IN_TABLES},
+    "slot_builds": set(pages.SIGN_IN_TABLES),
+    "slot_counts": set(pages.SIGN_IN_TABLES),
 }
 _OWN_TABLES = (
     *("asked", "incident_failures", "found_incidents", "judged_causes", "given_verdicts", "import_rejects"),
-    "imported_files",
+    *("imported_files", "counted_days"),
     *("purged", "pseudonym_keys", "remembered_incidents"),
 )
 

@@ -85,7 +85,7 @@ def opened(
     """Make our views of a lake's records, and bring failures and changes into the database."""
     with tempfile.TemporaryDirectory(prefix="signin-triage-") as folder:
         at = elsewhere.Workshop(_session(spark), con, Path(folder), scratch)
-        views.build(con, until, unfilled=(*judge.EVIDENCE_VIEWS, *_BROUGHT))
+        views.build(con, until, unfilled=(*judge.EVIDENCE_VIEWS, *_BROUGHT, *views.kept_by_day()))
         try:
             _open(at, lake)
             yield at

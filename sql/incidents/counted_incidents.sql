@@ -1,21 +1,30 @@
 -- What each incident counts within the window, its onset, and the name that people know its scope by.
-WITH scope_attempts AS (
-    SELECT i.incident_id, count(*) AS sign_ins
-    FROM found_incidents AS i
-    INNER JOIN sign_in_values AS v
-        ON i.scope_kind = v.kind AND i.scope_value = v."value"
-        AND v.seen_at >= i.first_seen_at AND v.seen_at <= i.last_seen_at
-    GROUP BY i.incident_id
-),
 -- a policy that no row lists: the sign-ins to the applications that fail
-app_attempts AS (
-    SELECT i.incident_id, count(*) AS sign_ins
+WITH failing_app AS (
+    SELECT DISTINCT i.incident_id, i.first_seen_at, i.last_seen_at, a."value" AS app_id
     FROM found_incidents AS i
     INNER JOIN incident_values AS a ON i.incident_id = a.incident_id AND a.kind = 'app'
-    INNER JOIN known_sign_ins AS s
-        ON a."value" = s.app_id AND s.seen_at >= i.first_seen_at AND s.seen_at <= i.last_seen_at
     WHERE i.scope_kind = 'policy'
+),
+app_attempts AS (
+    SELECT i.incident_id, count(*) AS sign_ins
+    FROM failing_app AS i
+    INNER JOIN known_records AS s
+        ON i.app_id = s.app_id AND s.seen_at >= i.first_seen_at AND s.seen_at <= i.last_seen_at
     GROUP BY i.incident_id
+),
+-- named as the views devices and apps name them
+device AS (
+    SELECT device_id, max_by(device, concat(CAST(seen_at AS VARCHAR), ' ', sign_in_id)) AS device
+    FROM recorded_sign_ins
+    WHERE device_id IN (SELECT scope_value FROM found_incidents WHERE scope_kind = 'device')
+    GROUP BY device_id
+),
+app AS (
+    SELECT app_id, max_by(app, concat(CAST(seen_at AS VARCHAR), ' ', sign_in_id)) AS app
+    FROM recorded_sign_ins
+    WHERE app_id IN (SELECT scope_value FROM found_incidents WHERE scope_kind = 'app')
+    GROUP BY app_id
 ),
 touched AS (
     SELECT
@@ -29,16 +38,16 @@ touched AS (
 )
 SELECT
     f.incident_id,
-    coalesce(a.sign_ins, o.sign_ins) AS sign_ins,
+    coalesce(nullif(s.attempts_during, 0), o.sign_ins) AS sign_ins,
     t.devices,
     t.users,
     t.apps,
     f.first_seen_at AS onset,
     CASE f.scope_kind WHEN 'device' THEN d.device WHEN 'app' THEN p.app END AS scope_name
 FROM incident_facts AS f
-LEFT JOIN scope_attempts AS a ON f.incident_id = a.incident_id
+LEFT JOIN incident_scope_periods AS s ON f.incident_id = s.incident_id
 LEFT JOIN app_attempts AS o ON f.incident_id = o.incident_id
 INNER JOIN touched AS t ON f.incident_id = t.incident_id
-LEFT JOIN devices AS d ON f.scope_kind = 'device' AND f.scope_value = d.device_id
-LEFT JOIN apps AS p ON f.scope_kind = 'app' AND f.scope_value = p.app_id
+LEFT JOIN device AS d ON f.scope_kind = 'device' AND f.scope_value = d.device_id
+LEFT JOIN app AS p ON f.scope_kind = 'app' AND f.scope_value = p.app_id
 ORDER BY f.incident_id

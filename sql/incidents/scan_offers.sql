@@ -2,14 +2,8 @@
 -- them has place 1.
 -- Within a stretch a sign-in of the scope fails with chance p beside whatever else explains it (chance c): a failure is
 -- worth ln((c + (1-c)p) / c), a success ln(1-p), and the best stretch is the maximum subarray of these over the slots.
-WITH chance AS (
-    SELECT 5e-2 AS p
-    UNION ALL SELECT 15e-2
-    UNION ALL SELECT 35e-2
-    UNION ALL SELECT 7e-1
-    UNION ALL SELECT 97e-2
-),
-failed AS (
+-- Five chances are tried side by side: p1 is .05, p2 .15, p3 .35, p4 .7 and p5 .97.
+WITH failed AS (
     SELECT v.kind, v."value", v.slot, e.chance, sum(v.weight) AS weight, count(*) AS failures
     FROM scan_values AS v
     INNER JOIN scan_explained AS e ON v.failure = e.failure
@@ -23,47 +17,84 @@ worthy AS (
     GROUP BY f.kind, f."value"
     HAVING sum(f.weight / 1e3 * ln(1e0 / f.chance)) > max(r.price) + 15e-1 * ln(1e0 + sum(f.failures))
 ),
-worth AS (
-    SELECT f.kind, f."value", f.slot, c.p, f.weight / 1e3 * ln((f.chance + (1e0 - f.chance) * c.p) / f.chance) AS gain
+-- A stretch begins and ends with a failure, so only slots that have one are looked at. Whole thousandths: a sum that no
+-- order of adding changes.
+slotted AS (
+    SELECT
+        f.kind, f."value", f.slot, max(w.price) AS price,
+        CAST(sum(floor(1e3 * (f.weight / 1e3 * ln((f.chance + (1e0 - f.chance) * 5e-2) / f.chance)))) AS BIGINT) + max(g.own1) AS gain1,
+        CAST(sum(floor(1e3 * (f.weight / 1e3 * ln((f.chance + (1e0 - f.chance) * 15e-2) / f.chance)))) AS BIGINT) + max(g.own2) AS gain2,
+        CAST(sum(floor(1e3 * (f.weight / 1e3 * ln((f.chance + (1e0 - f.chance) * 35e-2) / f.chance)))) AS BIGINT) + max(g.own3) AS gain3,
+        CAST(sum(floor(1e3 * (f.weight / 1e3 * ln((f.chance + (1e0 - f.chance) * 7e-1) / f.chance)))) AS BIGINT) + max(g.own4) AS gain4,
+        CAST(sum(floor(1e3 * (f.weight / 1e3 * ln((f.chance + (1e0 - f.chance) * 97e-2) / f.chance)))) AS BIGINT) + max(g.own5) AS gain5,
+        max(g.gap1) AS gap1,
+        max(g.gap2) AS gap2,
+        max(g.gap3) AS gap3,
+        max(g.gap4) AS gap4,
+        max(g.gap5) AS gap5
     FROM failed AS f
     INNER JOIN worthy AS w ON f.kind = w.kind AND f."value" = w."value"
-    CROSS JOIN chance AS c
-    UNION ALL
-    SELECT s.kind, s."value", s.slot, c.p, s.weight / 1e3 * ln(1e0 - c.p) AS gain
-    FROM scan_successes AS s
-    INNER JOIN worthy AS w ON s.kind = w.kind AND s."value" = w."value"
-    CROSS JOIN chance AS c
-),
-slotted AS (
-    -- whole thousandths: a sum that no order of adding changes
-    SELECT kind, "value", p, slot, sum(CAST(floor(1e3 * gain) AS BIGINT)) AS gain
-    FROM worth
-    GROUP BY kind, "value", p, slot
+    INNER JOIN scan_gaps AS g ON f.kind = g.kind AND f."value" = g."value" AND f.slot = g.slot
+    GROUP BY f.kind, f."value", f.slot
 ),
 summed AS (
-    SELECT *, sum(gain) OVER (
-        PARTITION BY kind, "value", p ORDER BY slot ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) - gain AS before
+    SELECT
+        kind, "value", slot, price, gain1, gain2, gain3, gain4, gain5,
+        CAST(sum(gain1 + gap1) OVER so_far AS BIGINT) - gain1 AS before1,
+        CAST(sum(gain2 + gap2) OVER so_far AS BIGINT) - gain2 AS before2,
+        CAST(sum(gain3 + gap3) OVER so_far AS BIGINT) - gain3 AS before3,
+        CAST(sum(gain4 + gap4) OVER so_far AS BIGINT) - gain4 AS before4,
+        CAST(sum(gain5 + gap5) OVER so_far AS BIGINT) - gain5 AS before5
     FROM slotted
+    WINDOW so_far AS (PARTITION BY kind, "value" ORDER BY slot ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
 lowest AS (
-    SELECT *, min(before) OVER (
-        PARTITION BY kind, "value", p ORDER BY slot ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) AS lowest_before
+    SELECT
+        *,
+        min(before1) OVER so_far AS lowest1,
+        min(before2) OVER so_far AS lowest2,
+        min(before3) OVER so_far AS lowest3,
+        min(before4) OVER so_far AS lowest4,
+        min(before5) OVER so_far AS lowest5
     FROM summed
+    WINDOW so_far AS (PARTITION BY kind, "value" ORDER BY slot ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+),
+scored AS (
+    SELECT
+        kind, "value", slot, price,
+        round((before1 + gain1 - lowest1) / 1e3 - price, 3) AS score1, lowest1,
+        round((before2 + gain2 - lowest2) / 1e3 - price, 3) AS score2, lowest2,
+        round((before3 + gain3 - lowest3) / 1e3 - price, 3) AS score3, lowest3,
+        round((before4 + gain4 - lowest4) / 1e3 - price, 3) AS score4, lowest4,
+        round((before5 + gain5 - lowest5) / 1e3 - price, 3) AS score5, lowest5
+    FROM lowest
+),
+-- of equal scores the one of the higher chance, then the one that ends first
+topped AS (
+    SELECT *, greatest(score1, score2, score3, score4, score5) AS score FROM scored
+),
+fitted AS (
+    SELECT
+        kind, "value", slot, price, score,
+        CASE score WHEN score5 THEN 5 WHEN score4 THEN 4 WHEN score3 THEN 3 WHEN score2 THEN 2 ELSE 1 END AS fit,
+        CASE score WHEN score5 THEN lowest5 WHEN score4 THEN lowest4 WHEN score3 THEN lowest3 WHEN score2 THEN lowest2
+            ELSE lowest1 END AS lowest_before
+    FROM topped
+    WHERE score > 0e0
 ),
 best AS (
-    SELECT l.kind, l."value", l.p, l.slot AS to_slot, l.lowest_before, w.price,
-        round((l.before + l.gain - l.lowest_before) / 1e3 - w.price, 3) AS score
-    FROM lowest AS l
-    INNER JOIN worthy AS w ON l.kind = w.kind AND l."value" = w."value"
-    QUALIFY row_number() OVER (PARTITION BY l.kind, l."value" ORDER BY score DESC, l.p DESC, l.slot) = 1
+    SELECT kind, "value", slot AS to_slot, price, score, fit, lowest_before
+    FROM fitted
+    QUALIFY row_number() OVER (PARTITION BY kind, "value" ORDER BY score DESC, fit DESC, slot) = 1
 )
 SELECT
     row_number() OVER (ORDER BY b.score DESC, b.kind, b."value") AS place,
-    b.kind, b."value", max(l.slot) AS from_slot, b.to_slot, b.p, b.price
+    b.kind, b."value", max(l.slot) AS from_slot, b.to_slot,
+    CASE b.fit WHEN 5 THEN 97e-2 WHEN 4 THEN 7e-1 WHEN 3 THEN 35e-2 WHEN 2 THEN 15e-2 ELSE 5e-2 END AS p,
+    b.price
 FROM best AS b
-INNER JOIN lowest AS l
-    ON b.kind = l.kind AND b."value" = l."value" AND b.p = l.p AND l.slot <= b.to_slot AND l.before = b.lowest_before
-WHERE b.score > 0e0
-GROUP BY b.kind, b."value", b.to_slot, b.p, b.price, b.score
+INNER JOIN summed AS l
+    ON b.kind = l.kind AND b."value" = l."value" AND l.slot <= b.to_slot
+    AND b.lowest_before
+        = CASE b.fit WHEN 5 THEN l.before5 WHEN 4 THEN l.before4 WHEN 3 THEN l.before3 WHEN 2 THEN l.before2 ELSE l.before1 END
+GROUP BY b.kind, b."value", b.to_slot, b.fit, b.price, b.score

@@ -15,11 +15,53 @@ WITH preference AS (
     UNION ALL SELECT 'platform', 9e0
     UNION ALL SELECT 'os', 9e0
 ),
-width AS (
-    SELECT kind, count(DISTINCT "value") AS "values"
+used_address AS (
+    SELECT DISTINCT ip FROM recorded_sign_ins WHERE ip IS NOT NULL AND seen_at >= $since AND seen_at < $until
+),
+-- the values that were seen, each by what tells it at the least cost; a failure's device may have been inferred
+seen AS (
+    SELECT kind, "value"
+    FROM slot_counts
+    WHERE slot >= $first_slot AND slot < $last_slot
+    GROUP BY kind, "value"
+    UNION
+    -- the hours that the window cuts
+    SELECT kind, "value"
     FROM sign_in_values
-    WHERE seen_at >= $since AND seen_at < $until
-    GROUP BY kind
+    WHERE seen_at >= $since AND seen_at < $whole_since OR seen_at >= $whole_until AND seen_at < $until
+    UNION
+    SELECT 'device', device_id
+    FROM recorded_sign_ins
+    WHERE device_id IS NOT NULL AND seen_at >= $since AND seen_at < $until
+    UNION
+    SELECT 'device', device_id
+    FROM failed_sign_ins
+    WHERE device_id IS NOT NULL AND seen_at >= $since AND seen_at < $until
+    UNION
+    SELECT 'user', coalesce("user", user_id)
+    FROM recorded_sign_ins
+    WHERE coalesce("user", user_id) <> '' AND seen_at >= $since AND seen_at < $until
+    UNION
+    SELECT 'ip', ip FROM used_address
+    UNION
+    SELECT 'network', a.network
+    FROM used_address AS u
+    INNER JOIN addresses AS a ON u.ip = a.ip
+    WHERE a.network IS NOT NULL
+    UNION
+    SELECT 'network', a.subnet
+    FROM used_address AS u
+    INNER JOIN addresses AS a ON u.ip = a.ip
+    WHERE a.subnet IS NOT NULL
+    UNION
+    SELECT 'policy', p.policy_id
+    FROM recorded_sign_ins AS s
+    INNER JOIN policy_scopes AS p ON s.user_id = p.user_id AND s.platform = p.platform
+    INNER JOIN policy_apps AS a ON p.policy_id = a.policy_id AND s.app_id = a.app_id
+    WHERE p.policy_id <> '' AND s.seen_at >= $since AND s.seen_at < $until
+),
+width AS (
+    SELECT kind, count(*) AS "values" FROM seen GROUP BY kind
 )
 SELECT p.kind, 7e0 + p.price + ln(greatest(w."values", 1)) AS price
 FROM preference AS p

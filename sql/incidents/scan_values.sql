@@ -1,13 +1,23 @@
 -- The values of each failure, of those that three failures share: what a scope may be.
 WITH spread AS (
-    SELECT kind, "value", count(*) AS attempts, max(count(*)) OVER () AS of_all
-    FROM sign_in_values
-    WHERE kind IN ('domain', 'region', 'platform', 'mode', 'tenant') AND seen_at >= $since AND seen_at < $until
+    SELECT kind, "value", sum(attempts) AS attempts
+    FROM slot_counts
+    WHERE kind IN ('domain', 'region', 'platform', 'mode', 'tenant') AND slot >= $first_slot AND slot < $last_slot
     GROUP BY kind, "value"
+    UNION ALL
+    -- the hours that the window cuts
+    SELECT kind, "value", count(*) AS attempts
+    FROM sign_in_values
+    WHERE kind IN ('domain', 'region', 'platform', 'mode', 'tenant')
+        AND (seen_at >= $since AND seen_at < $whole_since OR seen_at >= $whole_until AND seen_at < $until)
+    GROUP BY kind, "value"
+),
+summed AS (
+    SELECT kind, "value", sum(attempts) AS attempts, max(sum(attempts)) OVER () AS of_all FROM spread GROUP BY kind, "value"
 ),
 -- where nearly everybody is of one domain, that domain tells no more than the whole tenant does
 everywhere AS (
-    SELECT kind, "value" FROM spread WHERE kind <> 'tenant' AND attempts > 9e-1 * of_all
+    SELECT kind, "value" FROM summed WHERE kind <> 'tenant' AND attempts > 9e-1 * of_all
 )
 SELECT f.failure, f.slot, f.weight, v.kind, v."value"
 FROM sign_in_values AS v

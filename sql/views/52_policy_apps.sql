@@ -4,7 +4,7 @@
 -- app_id: id of the application
 WITH listed AS (
     SELECT app_id, unnest(policies) AS policy
-    FROM known_sign_ins
+    FROM known_records
     WHERE app_id IS NOT NULL
 )
 SELECT DISTINCT l.policy.id AS policy_id, l.app_id

@@ -7,7 +7,7 @@
 -- platform: windows, macos, ios, android, linux or what the log calls it
 WITH listed AS (
     SELECT user_id, platform, unnest(policies) AS policy
-    FROM known_sign_ins
+    FROM known_records
     WHERE user_id IS NOT NULL AND platform IS NOT NULL
 )
 SELECT DISTINCT l.policy.id AS policy_id, l.user_id, l.platform

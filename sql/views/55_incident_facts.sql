@@ -51,26 +51,36 @@ WITH failed AS (
     FROM failures AS f
     INNER JOIN found_incidents AS i ON f.incident_id = i.incident_id
 ),
-succeeded AS (
-    SELECT user_id, network, asn, app_id, client
-    FROM known_sign_ins
-    WHERE result_code = '0'
-    GROUP BY user_id, network, asn, app_id, client
-),
+-- of all sign-ins only those of the users, addresses and applications that failed are asked for, each by what it needs
 at_home AS (
-    SELECT DISTINCT f.incident_id, f.sign_in_id, f.workspace_id, f.source_table
-    FROM failed AS f
-    INNER JOIN succeeded AS s ON f.user_id = s.user_id AND (f.network = s.network OR f.asn = s.asn)
+    SELECT user_id, ip, asn
+    FROM known_successes
+    WHERE user_id IN (SELECT user_id FROM failed)
+    GROUP BY user_id, ip, asn
+),
+home_network AS (
+    SELECT DISTINCT h.user_id, a.network
+    FROM at_home AS h
+    INNER JOIN addresses AS a ON h.ip = a.ip
+    WHERE a.network IS NOT NULL
+),
+home_system AS (
+    SELECT DISTINCT user_id, asn FROM at_home WHERE asn IS NOT NULL
+),
+tried AS (
+    SELECT incident_id, ip FROM failed WHERE ip IS NOT NULL GROUP BY incident_id, ip HAVING count(DISTINCT user_id) >= 3
+),
+good_address AS (
+    SELECT DISTINCT ip FROM known_successes WHERE ip IN (SELECT ip FROM tried)
 ),
 lone AS (
-    SELECT f.incident_id, f.ip
-    FROM failed AS f
-    WHERE f.ip IS NOT NULL AND NOT EXISTS (SELECT 1 FROM known_sign_ins AS s WHERE s.ip = f.ip AND s.result_code = '0')
-    GROUP BY f.incident_id, f.ip
-    HAVING count(DISTINCT f.user_id) >= 3
+    SELECT t.incident_id, t.ip
+    FROM tried AS t
+    LEFT JOIN good_address AS g ON t.ip = g.ip
+    WHERE g.ip IS NULL
 ),
 worked AS (
-    SELECT DISTINCT app_id, client FROM succeeded
+    SELECT DISTINCT app_id, client FROM known_successes WHERE app_id IN (SELECT app_id FROM failed)
 ),
 core AS (
     SELECT
@@ -138,13 +148,12 @@ counted AS (
         count(*) FILTER (WHERE NOT f.interactive) / count(*) AS silent_share,
         count(*) FILTER (WHERE f.device_id IS NULL) / count(*) AS unnamed_share,
         count(*) FILTER (WHERE coalesce(f.risk_level, 'none') NOT IN ('none', 'hidden')) / count(*) AS risky_share,
-        count(*) FILTER (WHERE h.sign_in_id IS NULL) / count(*) AS strange_share,
+        count(*) FILTER (WHERE n.user_id IS NULL AND a.user_id IS NULL) / count(*) AS strange_share,
         count(*) FILTER (WHERE l.ip IS NOT NULL) / count(*) AS lone_share,
         count(*) FILTER (WHERE w.app_id IS NULL) / count(*) AS untried_share
     FROM failed AS f
-    LEFT JOIN at_home AS h
-        ON f.incident_id = h.incident_id AND f.sign_in_id = h.sign_in_id
-        AND f.workspace_id = h.workspace_id AND f.source_table = h.source_table
+    LEFT JOIN home_network AS n ON f.user_id = n.user_id AND f.network = n.network
+    LEFT JOIN home_system AS a ON f.user_id = a.user_id AND f.asn = a.asn
     LEFT JOIN lone AS l ON f.incident_id = l.incident_id AND f.ip = l.ip
     LEFT JOIN worked AS w ON f.app_id = w.app_id AND f.client = w.client
     GROUP BY f.incident_id

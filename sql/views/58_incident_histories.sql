@@ -5,24 +5,42 @@
 -- device_succeeded_during: successes of that device between first and last failure
 -- device_good_share: of the half-hours then in which the device signed in, those with a success, 0 to 1
 -- device_users: users who signed in on that device then
--- new_users: of them, those who had never succeeded on it until half a day before the onset, when it was in use already
+-- new_users: of them, those who had never succeeded on it until half a day (or half of the record) before the onset, when it was in use already
+-- apart_share: of the hours then in which the device signed in, those with two users from two subnets, less the share before the onset
 -- app_succeeded: successes of its commonest application on the whole record
 -- build_first_seen_at: first sign-in with its build on record, UTC
 -- record_from: first sign-in on the whole record, UTC
 -- build_devices: its devices that use its build
 -- switched_devices: of them, those that had succeeded with another client before
-WITH on_device AS (
-    SELECT
-        i.incident_id,
-        s.user_id,
-        s.result_code = '0' AS good,
-        s.seen_at < i.first_seen_at AS before,
-        s.seen_at < i.first_seen_at - INTERVAL '12 hours' AS long_before,
-        s.seen_at >= i.first_seen_at AND s.seen_at <= i.last_seen_at AS during,
-        date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', s.seen_at)) // 1800 AS half_hour
+WITH record AS (
+    SELECT min(seen_at) AS record_from FROM known_records
+),
+device_attempt AS (
+    SELECT i.incident_id, i.first_seen_at, i.last_seen_at, s.user_id, s.ip, s.seen_at, true AS good
     FROM incident_facts AS i
-    INNER JOIN known_sign_ins AS s ON i.top_device = s.device_id
-    WHERE s.result_code IN ('0', '50099')
+    INNER JOIN known_successes AS s ON i.top_device = s.device_id
+    UNION ALL
+    SELECT i.incident_id, i.first_seen_at, i.last_seen_at, f.user_id, f.ip, f.seen_at, false AS good
+    FROM incident_facts AS i
+    INNER JOIN failed_sign_ins AS f ON i.top_device = f.device_id
+    WHERE f.seen_at < (SELECT until FROM horizon)
+),
+on_device AS (
+    SELECT
+        s.incident_id,
+        s.user_id,
+        a.subnet,
+        s.good,
+        s.seen_at < s.first_seen_at AS before,
+        -- half a day, or half of what is on record
+        date_diff('second', date_trunc('second', s.seen_at), date_trunc('second', s.first_seen_at)) > least(
+            43200, date_diff('second', date_trunc('second', r.record_from), date_trunc('second', s.first_seen_at)) // 2
+        ) AS long_before,
+        s.seen_at >= s.first_seen_at AND s.seen_at <= s.last_seen_at AS during,
+        date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', s.seen_at)) // 1800 AS half_hour
+    FROM device_attempt AS s
+    CROSS JOIN record AS r
+    LEFT JOIN addresses AS a ON s.ip = a.ip
 ),
 device AS (
     SELECT
@@ -48,17 +66,40 @@ people AS (
     FROM device_user
     GROUP BY incident_id
 ),
+hourly AS (
+    SELECT
+        incident_id, half_hour // 2 AS "hour", bool_or(before) AS before, bool_or(during) AS during,
+        count(DISTINCT user_id) >= 2 AND count(DISTINCT subnet) >= 2 AS apart
+    FROM on_device
+    GROUP BY incident_id, half_hour // 2
+),
+places AS (
+    SELECT
+        incident_id,
+        greatest(
+            0e0,
+            count(*) FILTER (WHERE during AND apart) / nullif(count(*) FILTER (WHERE during), 0)
+            - coalesce(count(*) FILTER (WHERE before AND NOT during AND apart) / nullif(count(*) FILTER (WHERE before AND NOT during), 0), 0e0)
+        ) AS apart_share
+    FROM hourly
+    GROUP BY incident_id
+),
 app AS (
     SELECT i.incident_id, count(*) AS app_succeeded
     FROM incident_facts AS i
-    INNER JOIN known_sign_ins AS s ON i.top_app = s.app_id
-    WHERE s.result_code = '0'
+    INNER JOIN known_successes AS s ON i.top_app = s.app_id
     GROUP BY i.incident_id
 ),
+-- a build is told by any of four columns: of each combination of them that was ever seen, when it was seen first
+seen_build AS (
+    SELECT client, browser, user_agent, os, min(seen_at) AS first_seen_at
+    FROM known_records
+    GROUP BY client, browser, user_agent, os
+),
 build AS (
-    SELECT i.incident_id, min(s.seen_at) AS build_first_seen_at
+    SELECT i.incident_id, min(s.first_seen_at) AS build_first_seen_at
     FROM incident_facts AS i
-    INNER JOIN known_sign_ins AS s ON i.top_build = s.client OR i.top_build = s.browser OR i.top_build = s.user_agent OR i.top_build = s.os
+    INNER JOIN seen_build AS s ON i.top_build IN (s.client, s.browser, s.user_agent, s.os)
     GROUP BY i.incident_id
 ),
 build_device AS (
@@ -67,20 +108,18 @@ build_device AS (
     INNER JOIN failures AS f ON i.incident_id = f.incident_id AND i.top_build IN (f.client, f.browser, f.user_agent, f.os)
     WHERE f.device_id IS NOT NULL
 ),
-switched AS (
-    SELECT
-        b.incident_id,
-        count(DISTINCT b.device_id) AS build_devices,
-        count(DISTINCT s.device_id) AS switched_devices
+changed AS (
+    SELECT DISTINCT b.incident_id, b.device_id
     FROM build_device AS b
-    LEFT JOIN known_sign_ins AS s
-        ON b.device_id = s.device_id AND s.result_code = '0' AND coalesce(s.client, '') <> b.top_build
-        AND coalesce(s.browser, '') <> b.top_build AND coalesce(s.user_agent, '') <> b.top_build
-        AND coalesce(s.os, '') <> b.top_build
-    GROUP BY b.incident_id
+    INNER JOIN known_successes AS s ON b.device_id = s.device_id
+    WHERE coalesce(s.client, '') <> b.top_build AND coalesce(s.browser, '') <> b.top_build
+        AND coalesce(s.user_agent, '') <> b.top_build AND coalesce(s.os, '') <> b.top_build
 ),
-record AS (
-    SELECT min(seen_at) AS record_from FROM known_sign_ins
+switched AS (
+    SELECT b.incident_id, count(*) AS build_devices, count(c.device_id) AS switched_devices
+    FROM (SELECT DISTINCT incident_id, device_id FROM build_device) AS b
+    LEFT JOIN changed AS c ON b.incident_id = c.incident_id AND b.device_id = c.device_id
+    GROUP BY b.incident_id
 )
 SELECT
     i.incident_id,
@@ -89,6 +128,7 @@ SELECT
     d.device_good_share,
     coalesce(p.device_users, 0) AS device_users,
     coalesce(p.new_users, 0) AS new_users,
+    coalesce(w.apart_share, 0e0) AS apart_share,
     coalesce(a.app_succeeded, 0) AS app_succeeded,
     b.build_first_seen_at,
     r.record_from,
@@ -98,6 +138,7 @@ FROM incident_facts AS i
 CROSS JOIN record AS r
 LEFT JOIN device AS d ON i.incident_id = d.incident_id
 LEFT JOIN people AS p ON i.incident_id = p.incident_id
+LEFT JOIN places AS w ON i.incident_id = w.incident_id
 LEFT JOIN app AS a ON i.incident_id = a.incident_id
 LEFT JOIN build AS b ON i.incident_id = b.incident_id
 LEFT JOIN switched AS s ON i.incident_id = s.incident_id

@@ -7,41 +7,45 @@
 -- hello_codes: Windows Hello key errors (130004 to 130008)
 -- password_errors: wrong passwords and locked accounts (50126, 50053, 50034, 50056) from the incident's addresses
 -- address_attempts: all sign-ins from the incident's addresses in that time
-WITH nearby AS (
-    SELECT i.incident_id, s.result_code, s.user_id, s.platform, s.ip
-    FROM incident_facts AS i
-    INNER JOIN known_sign_ins AS s
-        ON s.seen_at >= i.first_seen_at - INTERVAL '24 hours' AND s.seen_at <= i.last_seen_at + INTERVAL '1 hour'
-),
-pair AS (
-    SELECT DISTINCT incident_id, user_id, platform FROM failures WHERE incident_id IS NOT NULL
+-- each one relation with the times in it: what is joined to all sign-ins is to be joined by its value, not by its times
+WITH pair AS (
+    SELECT DISTINCT
+        f.incident_id, f.user_id, f.platform,
+        i.first_seen_at - INTERVAL '24 hours' AS begins_at, i.last_seen_at + INTERVAL '1 hour' AS ends_at
+    FROM failures AS f
+    INNER JOIN incident_facts AS i ON f.incident_id = i.incident_id
 ),
 address AS (
-    SELECT DISTINCT incident_id, ip FROM failures WHERE incident_id IS NOT NULL
+    SELECT DISTINCT
+        f.incident_id, f.ip,
+        i.first_seen_at - INTERVAL '24 hours' AS begins_at, i.last_seen_at + INTERVAL '1 hour' AS ends_at
+    FROM failures AS f
+    INNER JOIN incident_facts AS i ON f.incident_id = i.incident_id
 ),
 habit AS (
     SELECT count(*) FILTER (WHERE result_code IN ('140000', '500991', '500133')) / nullif(count(*), 0) AS clock_rate
-    FROM known_sign_ins
+    FROM known_records
 ),
 by_pair AS (
     SELECT
-        n.incident_id,
+        p.incident_id,
         count(*) AS attempts,
-        count(*) FILTER (WHERE n.result_code IN ('140000', '500991', '500133')) AS clock_codes,
-        count(*) FILTER (WHERE n.result_code IN ('50155', '700003', '135010', '135011')) AS device_codes,
-        count(*) FILTER (WHERE n.result_code IN ('130004', '130005', '130006', '130007', '130008')) AS hello_codes
-    FROM nearby AS n
-    INNER JOIN pair AS p ON n.incident_id = p.incident_id AND n.user_id = p.user_id AND n.platform = p.platform
-    GROUP BY n.incident_id
+        count(*) FILTER (WHERE s.result_code IN ('140000', '500991', '500133')) AS clock_codes,
+        count(*) FILTER (WHERE s.result_code IN ('50155', '700003', '135010', '135011')) AS device_codes,
+        count(*) FILTER (WHERE s.result_code IN ('130004', '130005', '130006', '130007', '130008')) AS hello_codes
+    FROM pair AS p
+    INNER JOIN known_records AS s
+        ON p.user_id = s.user_id AND p.platform = s.platform AND s.seen_at >= p.begins_at AND s.seen_at <= p.ends_at
+    GROUP BY p.incident_id
 ),
 by_address AS (
     SELECT
-        n.incident_id,
+        a.incident_id,
         count(*) AS address_attempts,
-        count(*) FILTER (WHERE n.result_code IN ('50126', '50053', '50034', '50056')) AS password_errors
-    FROM nearby AS n
-    INNER JOIN address AS a ON n.incident_id = a.incident_id AND n.ip = a.ip
-    GROUP BY n.incident_id
+        count(*) FILTER (WHERE s.result_code IN ('50126', '50053', '50034', '50056')) AS password_errors
+    FROM address AS a
+    INNER JOIN known_records AS s ON a.ip = s.ip AND s.seen_at >= a.begins_at AND s.seen_at <= a.ends_at
+    GROUP BY a.incident_id
 )
 SELECT
     i.incident_id,

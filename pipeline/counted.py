@@ -1,0 +1,64 @@
+"""The ledger of days whose sign-ins are counted already, so that a night counts its own and no other.
+
+A day is known by its records: as soon as one lands, is replaced or leaves, all of that day is counted anew. What is
+counted, and how, the views say; here is only which days are in them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.pages import SIGN_IN_TABLES, event_time
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    import duckdb
+
+_RECORDS = " UNION ALL ".join(
+    f"SELECT {place} AS place, rowid AS number, TimeGenerated AS arrived, {event_time(table)} AS seen_at FROM {table}"  # noqa: S608 - our own tables
+    for place, table in enumerate(SIGN_IN_TABLES)
+)
+# A record that replaces another has a row number of its own; that of a row never changes while it stays.
+_NOW = f"""
+    SELECT
+        date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', seen_at)) // 86400 AS "day",
+        count(*) AS "rows",
+        CAST(bit_xor(hash(place, number, arrived)) AS VARCHAR) AS mark
+    FROM ({_RECORDS})
+    WHERE seen_at IS NOT NULL
+    GROUP BY 1
+"""  # noqa: S608 - our own tables
+
+
+def forget(con: duckdb.DuckDBPyConnection, kept: Collection[str], made_by: str) -> bool:
+    """Take days that are no longer as they were counted out of the ledger, and their slots out of the ``kept`` tables.
+
+    Returns whether any day is left; without one, and where ``made_by`` tells that another release counted, the ledger
+    is empty and the tables are to be made anew. The caller holds the transaction.
+    """
+    con.execute("DELETE FROM counted_days WHERE made_by <> $1", [made_by])
+    if not con.execute("SELECT 1 FROM counted_days LIMIT 1").fetchall():
+        return False
+    as_before = f'SELECT "day" FROM ({_NOW}) JOIN counted_days USING ("day", "rows", mark)'  # noqa: S608 - our own tables
+    changed = f'SELECT "day" FROM counted_days EXCEPT {as_before}'  # noqa: S608 - our own tables
+    con.execute(f"CREATE OR REPLACE TEMP TABLE changed_days AS {changed}")
+    for name in kept:
+        con.execute(f"DELETE FROM {name} WHERE slot // 96 IN (FROM changed_days)")  # noqa: S608 - a view of ours
+    con.execute('DELETE FROM counted_days WHERE "day" IN (FROM changed_days)')
+    con.execute("DROP TABLE changed_days")
+    return bool(con.execute("SELECT 1 FROM counted_days LIMIT 1").fetchall())
+
+
+def enter(con: duckdb.DuckDBPyConnection, made_by: str) -> None:
+    """Enter the days that have been counted just now. The caller holds the transaction."""
+    con.execute(
+        f"""INSERT INTO counted_days SELECT "day", "rows", mark, $1 FROM ({_NOW})
+        WHERE "day" NOT IN (SELECT "day" FROM counted_days)""",  # noqa: S608 - our own tables
+        [made_by],
+    )
+
+
+def forget_all(con: duckdb.DuckDBPyConnection) -> None:
+    """Empty the ledger: the next run counts every day."""
+    con.execute("DELETE FROM counted_days")
