@@ -246,3 +246,5 @@ SELECT
     nullif(risk_level, '') AS risk_level,
     nullif(incoming_token_type, '') AS incoming_token_type
 FROM logged
+-- DuckDB 1.4 loses rows of tables that are only put one after another, or never ends; a join above them, be it idle, helps
+LEFT JOIN (SELECT until FROM horizon GROUP BY until) AS idle ON logged.seen_at = idle.until
