@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import exports, judge, land, people, pseudonyms, sources, store, usual, views
+from pipeline.ahead import ahead
 from pipeline.errors import UsageError, is_interrupt
 from pipeline.forms import TRIED
 from pipeline.forms.bench import bench
@@ -278,10 +279,12 @@ class _Run:
         if not begin.bytes:
             con.execute("DELETE FROM import_rejects WHERE file IN ($1, $2)", [source.name, known.file if known else ""])
         end: Mark | None = None
+        beside = ThreadPoolExecutor(1)  # not waited for by whoever is stopped
+        digest = beside.submit(_sha256, source, size) if source.spool is None else None
         try:
             finish = usual.laid if self.names is None else None  # pseudonyms are given to cells of text
             reading = exports.read(self.table, source, form, begin, size, self.asked.day_first, finish)
-            for batch in _ahead(reading):
+            for batch in ahead(reading):
                 _refuse(self.asked, batch.rejects)
                 counts = self._landed(batch, _with(replace(counts, unfinished=False), batch))
                 end = batch.end
@@ -293,8 +296,10 @@ class _Run:
                 raise
             self.passed_over.append(source.name)
             return None
-        if source.spool is None:
-            _enter(con, source, size, end or (begin if begin.bytes else None), counts)
+        finally:
+            beside.shutdown(wait=False)
+        if digest is not None:
+            _enter(con, source, size, digest.result(), end or (begin if begin.bytes else None), counts)
         return counts
 
     def _landed(self, batch: exports.Batch, counts: Imported) -> Imported:
@@ -330,15 +335,6 @@ def _in_workspace(page: Page, workspace: str | None) -> Page:
         return page
     named = [pl.when(pl.col("TenantId") != "").then("TenantId")] if "TenantId" in page.frame.columns else []
     return replace(page, frame=page.frame.with_columns(TenantId=pl.coalesce(*named, pl.lit(workspace.lower()))))
-
-
-def _ahead(batches: Iterator[exports.Batch]) -> Iterator[exports.Batch]:
-    """Read the next batch while the last one lands."""
-    with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(next, batches, None)
-        while (batch := coming.result()) is not None:
-            coming = reader.submit(next, batches, None)
-            yield batch
 
 
 def _ledger(con: duckdb.DuckDBPyConnection, source: Source) -> _Known | None:
@@ -379,7 +375,9 @@ def _sha256(source: Source, size: int) -> str:
     return digest.hexdigest()
 
 
-def _enter(con: duckdb.DuckDBPyConnection, source: Source, size: int, end: Mark | None, counts: Imported) -> None:
+def _enter(
+    con: duckdb.DuckDBPyConnection, source: Source, size: int, sha256: str, end: Mark | None, counts: Imported
+) -> None:
     con.execute("DELETE FROM imported_files WHERE path = $1", [source.key])
     fates = {fate: getattr(counts, fate) for fate in FATES}
     row = {
@@ -388,7 +386,7 @@ def _enter(con: duckdb.DuckDBPyConnection, source: Source, size: int, end: Mark 
         "form": counts.form,
         "origin": counts.origin,
         "bytes": size,
-        "sha256": _sha256(source, size),
+        "sha256": sha256,
         "read_bytes": end.bytes if end else None,
         "read_lines": end.lines if end else None,
         **fates,

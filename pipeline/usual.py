@@ -6,6 +6,7 @@ where one line is unlike that, in whatever way, none of its neighbours is taken 
 
 from __future__ import annotations
 
+import contextlib
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,10 @@ from pipeline.forms.sheet import Laid
 from pipeline.pages import TABLES, event_time
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import duckdb
+
     from pipeline.forms.bench import Bench
     from pipeline.forms.straight import Lines
 
@@ -39,38 +44,46 @@ def laid(bench: Bench, lines: Lines) -> Laid | None:
     happening = f"(SELECT *, CASE {_TABLE} {happened} END AS happened FROM read_parquet($file))"
     read = {"file": str(file)}
     try:
-        bench.con.execute(
-            f"COPY (SELECT {', '.join(cells)}, {_TO_TABLE} AS {_TABLE}, {_odd(lines)} AS {_ODD} FROM ({query})) "
-            "TO $file (FORMAT parquet, COMPRESSION uncompressed)",
-            given | read,
-        )
+        with _in_any_order(bench.con):
+            bench.con.execute(
+                f"COPY (SELECT {', '.join(cells)}, {_TO_TABLE} AS {_TABLE}, {_odd(lines)} AS {_ODD} FROM ({query})) "
+                "TO $file (FORMAT parquet, COMPRESSION uncompressed)",
+                given | read,
+            )
         found = bench.con.execute(
-            f"""SELECT {_TABLE}, count(*), strftime(min(happened), $zulu), strftime(max(happened), $zulu)
+            f"""SELECT {_TABLE}, count(*), strftime(min(happened), $zulu), strftime(max(happened), $zulu),
+                bool_or({_ODD} OR (happened IS NULL AND {_TABLE} != '')),
+                bool_or(ResultType IS NULL), bool_or(ResultType IS NULL AND Status IS NOT NULL),
+                bool_or(coalesce(
+                    regexp_matches(ResultType, $padded) OR regexp_matches(ResultDescription, $padded), false))
             FROM {happening} GROUP BY 1""",
-            read | {"zulu": _ZULU},
-        ).fetchall()
-        # A code that the status alone tells is looked for the long way, which then cleans all the others' codes too.
-        ((height, odd),) = bench.con.execute(
-            f"""SELECT count(*), bool_or({_ODD} OR (happened IS NULL AND {_TABLE} != ''))
-                OR bool_or(ResultType IS NULL AND Status IS NOT NULL)
-                OR (bool_or(ResultType IS NULL) AND bool_or(coalesce(
-                    regexp_matches(ResultType, $padded) OR regexp_matches(ResultDescription, $padded), false)))
-            FROM {happening}""",
-            read | {"padded": "^[^!-~]|[^!-~]$"},
+            read | {"zulu": _ZULU, "padded": "^[^!-~]|[^!-~]$"},
         ).fetchall()
     except duckdb.Error as error:
         file.unlink(missing_ok=True)
         if is_interrupt(error):
             raise
         return None
-    if odd or height != lines.height:
+    unlike, without_code, told_by_status, padded = (any(row[at] for row in found) for at in range(4, 8))
+    # A code that the status alone tells is looked for the long way, which then cleans all the others' codes too.
+    if unlike or told_by_status or (without_code and padded) or sum(row[1] for row in found) != lines.height:
         file.unlink()
         return None
     rows = {table: count for table, count, *_ in found}
     foreign = rows.pop("", 0)
-    ours = [times for table, _, *times in found if table]
+    ours = [times for table, _, *times in (row[:4] for row in found) if table]
     times = (min(first for first, _ in ours), max(last for _, last in ours)) if ours else None
     return Laid(file, {table: rows[table] for table in TABLES if table in rows}, foreign, times)
+
+
+@contextlib.contextmanager
+def _in_any_order(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Let every thread write rows as it has them: what lands has no order."""
+    con.execute("SET preserve_insertion_order = false")
+    try:
+        yield
+    finally:
+        con.execute("SET preserve_insertion_order = true")
 
 
 def records(rows: Laid, table: str, workspace: str | None) -> land.Records:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pipeline.ahead import ahead
 from pipeline.forms import records, straight
 from pipeline.forms.bench import PIECE
 from pipeline.forms.places import Keys
@@ -141,7 +142,7 @@ def json_lines(
     Lines that are all of one kind are given to ``finish`` first.
     """
     keys = Keys()
-    for block in blocks(pieces, begin, times=_FINISHED if finish else 1):
+    for block in ahead(blocks(pieces, begin, times=_FINISHED if finish else 1)):
         if finish and (laid := _finished(bench, block, keys, finish)) is not None:
             yield Sheet(_no_rows(), laid=laid, foreign=laid.foreign, end=block.end)
         else:
