@@ -59,7 +59,7 @@ def laid(bench: Bench, lines: Lines) -> Laid | None:
             FROM {happening} GROUP BY 1""",
             read | {"zulu": _ZULU, "padded": "^[^!-~]|[^!-~]$"},
         ).fetchall()
-    except duckdb.Error as error:
+    except (duckdb.Error, UnicodeDecodeError) as error:
         file.unlink(missing_ok=True)
         if is_interrupt(error):
             raise

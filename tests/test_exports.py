@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import os
@@ -482,6 +483,19 @@ def test_any_records_come_back_equal(form: str, written: Sequence[Record]) -> No
     written = [record | {"TimeGenerated": at(record["TimeGenerated"])} for record in written]
     assert result.rows == {t: rows for t in TABLES if (rows := [r for r in written if r["Type"] == t])}
     assert (result.rejects, result.read, result.skipped) == ([], len(written), 0)
+
+
+def test_a_line_that_is_cut_within_a_letter_where_it_is_told_of_is_set_aside(tmp_path: Path) -> None:
+    line = f'{{"Id": nothing {"x" * 80}{"ü" * 40}'
+    for more in range(4):
+        (tmp_path / "x.json").write_text(f'{{"Id":"a","time":"2026-10-01T00:00:00Z"}}\n{"y" * more}{line}\n', "utf-8")
+        with contextlib.suppress(UsageError):
+            whole(tmp_path / "x.json")
+    file = WRITERS["csv"](tmp_path / "x.ndjson", SIGN_IN | {"Status": '{"a":"ü"}'}, AUDIT, {**SIGN_IN, "Id": ""})
+    content = bytearray(file.read_bytes())
+    content[0], content[4], content[23] = 0, 128, 0
+    file.write_bytes(content[:178])
+    assert whole(file).rejects
 
 
 @every_form

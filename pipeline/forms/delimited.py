@@ -98,7 +98,7 @@ def _fast(bench: Bench, block: Block, width: int, separator: str) -> tuple[pl.Da
                 header = false, auto_detect = false, null_padding = false, encoding = 'utf-8')""",
             {"file": str(file), "columns": dict.fromkeys(names, "VARCHAR"), "separator": separator},
         )
-    except duckdb.Error:
+    except (duckdb.Error, UnicodeDecodeError):
         return None
     within = pl.sum_horizontal(pl.col(name).str.count_matches("\n", literal=True).fill_null(0) for name in names)
     frame = frame.with_columns(_lines=within.cast(pl.Int64) + 1)

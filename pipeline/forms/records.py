@@ -68,7 +68,7 @@ def _quickly(bench: Bench, texts: pl.DataFrame, keys: Keys) -> pl.DataFrame | No
         keys.met |= {(key.lower(), inner) for key, inner in met}
         keys.expect()
         frame = _extracted(bench, keys, f'(SELECT number, "{PLACE}" AS place, text FROM read_parquet($file))', given)
-    except duckdb.Error as error:
+    except (duckdb.Error, UnicodeDecodeError) as error:  # of a message that DuckDB cut within a letter of the line
         if is_interrupt(error):
             raise
         return None

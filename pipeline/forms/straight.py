@@ -101,7 +101,7 @@ def read(bench: Bench, lines: Lines, first: int, keys: Keys) -> pl.DataFrame | N
 
     try:
         frame = bench.take(*lines.query())
-    except (duckdb.Error, pl.exceptions.PolarsError) as error:
+    except (duckdb.Error, UnicodeDecodeError, pl.exceptions.PolarsError) as error:
         if is_interrupt(error):
             raise
         return None
