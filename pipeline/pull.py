@@ -152,7 +152,7 @@ def pull(run: Run, service: LogAnalytics, patience: Patience, watch: Callable[[P
             for lane in to_ask:
                 if lane.idle:
                     waiting.extend((lane, Question(lane.workspace_id, lane.table, each)) for each in lane.next_round())
-            # An answer that waits to be landed counts as under way: what is in memory is bounded by them.
+            # An answer counts as under way until it lies ready on disk: what is in memory is bounded by them.
             while waiting and len(under_way) < AT_ONCE:
                 lane, question = waiting.popleft()
                 under_way[crew.submit(_ask, service, question, run.span.window, patience)] = lane, question

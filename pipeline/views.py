@@ -36,7 +36,7 @@ def build(con: duckdb.DuckDBPyConnection, until: datetime = BEYOND, *, unfilled:
     con.execute(assets.text(assets.DATA / "audit_operations.sql"), {"file": str(assets.DATA / "audit_operations.csv")})
     selects = files()
     tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-    kept = set(kept_by_day())
+    kept = {name for name, select in selects.items() if _is_kept(select)}
     filled = kept.isdisjoint(unfilled)
     if not (filled and kept <= tables and counted.forget(con, kept, _release(selects))):
         counted.forget_all(con)
@@ -83,7 +83,11 @@ def is_stored(select: str) -> bool:
 
 def kept_by_day() -> tuple[str, ...]:
     """Return the stored views whose rows stay from run to run, where only those of days that changed are made anew."""
-    return tuple(name for name, select in files().items() if "\n-- kept: by day\n" in select)
+    return tuple(name for name, select in files().items() if _is_kept(select))
+
+
+def _is_kept(select: str) -> bool:
+    return "\n-- kept: by day\n" in select
 
 
 def _release(selects: Mapping[str, str]) -> str:
