@@ -86,7 +86,7 @@ def pull(
         pseudonyms.agree(work.con, db, names)
         _pull(work, source, span, begun, watched, names)
         with land.sparing(work.con):
-            views.build(work.con, span.window.end)
+            views.build(work.con, span.window.end, left=(*judge.EVIDENCE_VIEWS, *views.kept_by_day()))
         told = _entered(work.con, span, begun)
         store.publish(work, db, how)
     return told
@@ -242,7 +242,7 @@ def _pull(
 
 
 def _analyze(con: duckdb.DuckDBPyConnection, span: Span, rules: Sequence[Rule], begun: datetime) -> Analysis:
-    views.build(con, span.window.end, unfilled=judge.EVIDENCE_VIEWS)
+    views.build(con, span.window.end, left=judge.EVIDENCE_VIEWS)
     judgement = judge.judge(con, rules, span.window.start, span.window.end)
     return Analysis(_entered(con, span, begun), dict(judgement.not_evaluable))
 

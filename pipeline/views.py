@@ -21,37 +21,54 @@ if TYPE_CHECKING:
     import duckdb
 
 BEYOND = datetime(9999, 12, 31)
+_HORIZON = "(SELECT until FROM horizon)"
 
 
-def build(con: duckdb.DuckDBPyConnection, until: datetime = BEYOND, *, unfilled: Collection[str] = ()) -> None:
+def build(
+    con: duckdb.DuckDBPyConnection,
+    until: datetime = BEYOND,
+    *,
+    unfilled: Collection[str] = (),
+    left: Collection[str] = (),
+) -> None:
     """Make every view anew, and refill those that are stored; call it whenever records have landed.
 
     ``until`` (UTC) is what "now" means for what is derived: nothing after it is taken into account. Stored views that
-    are ``unfilled`` stay empty, for a caller that is about to fill them.
+    are ``unfilled`` stay empty, for a caller that is about to fill them; those that are ``left`` stay as the last
+    analysis filled them, which is empty before the first.
     """
     con.execute("BEGIN")
-    con.execute("UPDATE horizon SET until = ?", [until])
     con.execute("DELETE FROM lake_answers")
     con.execute("DELETE FROM audit_operations")
     con.execute(assets.text(assets.DATA / "audit_operations.sql"), {"file": str(assets.DATA / "audit_operations.csv")})
     selects = files()
+    release = _release(selects)
+    if left and not _was_made_by(con, release):
+        left, unfilled = (), (() if _has_incidents(con) else (*unfilled, *left))
+    con.execute("UPDATE horizon SET until = ?", [until])
     tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-    kept = {name for name, select in selects.items() if _is_kept(select)}
-    filled = kept.isdisjoint(unfilled)
-    if not (filled and kept <= tables and counted.forget(con, kept, _release(selects))):
+    kept = {name for name, select in selects.items() if _is_kept(select)}.difference(left)
+    counts = bool(kept) and kept.isdisjoint(unfilled)
+    if kept and not (counts and kept <= tables and counted.forget(con, kept, release)):
         counted.forget_all(con)
         kept = set()
     for name, select in selects.items():
-        if _kind(select) == "TABLE" and name in tables - kept:
+        if _kind(select) == "TABLE" and name in tables - kept.union(left):
             con.execute(f"DELETE FROM {name}")  # nothing that is derived may feed on what it was before
     for name, select in selects.items():
+        if name in left:
+            continue
         if name in kept:
             con.execute(f"INSERT INTO {name} {select}")
             continue
-        rows = f"SELECT * FROM ({select}) LIMIT 0" if name in unfilled else select
+        # DuckDB takes what is before a moment that it must look up for a handful, and joins it from the wrong side
+        told = select.replace(_HORIZON, f"TIMESTAMP '{until.isoformat(sep=' ')}'")
+        rows = f"SELECT * FROM ({told}) LIMIT 0" if name in unfilled else told
         con.execute(f"CREATE OR REPLACE {_kind(select)} {name} AS {rows}")  # our own file's name, no one else's text
-    if filled:
-        counted.enter(con, _release(selects))
+    if counts:
+        counted.enter(con, release)
+    con.execute("DELETE FROM filled_views")
+    con.execute("INSERT INTO filled_views VALUES (?)", [release])
     _comment(con, [comment for name, select in selects.items() for comment in _header(name, select, selects)])
     con.execute("COMMIT")
 
@@ -88,6 +105,14 @@ def kept_by_day() -> tuple[str, ...]:
 
 def _is_kept(select: str) -> bool:
     return "\n-- kept: by day\n" in select
+
+
+def _was_made_by(con: duckdb.DuckDBPyConnection, release: str) -> bool:
+    return con.execute("FROM filled_views").fetchall() == [(release,)]
+
+
+def _has_incidents(con: duckdb.DuckDBPyConnection) -> bool:
+    return bool(con.execute("SELECT 1 FROM found_incidents LIMIT 1").fetchall())
 
 
 def _release(selects: Mapping[str, str]) -> str:
