@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from pipeline import judge, land, rule_files, rules, store, views
+from pipeline import evidence, judge, land, rule_files, rules, store, views
 from pipeline.engine import here
 from pipeline.pages import Page
 from pipeline.rule_checks import Fault
@@ -49,7 +49,7 @@ def faults(files: Sequence[Path]) -> tuple[Fault, ...]:
         lake = written(tenant.tables, Path(folder, "lake"))
         shelf = Path(folder, "shelf").as_uri()
         with landed(tenant.tables, Path(folder)) as con, store.empty() as other:
-            views.build(con, tenant.until, unfilled=judge.EVIDENCE_VIEWS)
+            views.build(con, tenant.until, unfilled=evidence.VIEWS)
             judge.judge(con, [], tenant.since, tenant.until)
             with spark.opened(session, str(lake), tenant.until, other, shelf) as at:
                 spark.judged(at, tenant.since, tenant.until, [])

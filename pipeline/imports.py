@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import exports, judge, land, people, pseudonyms, sources, store, usual, views
+from pipeline import evidence, exports, land, people, pseudonyms, sources, store, usual, views
 from pipeline.ahead import ahead
 from pipeline.errors import UsageError, is_interrupt
 from pipeline.forms import TRIED
@@ -140,9 +140,7 @@ def import_files(
                 run = _Run(work, table, disguise, names, tick, asked, _shares([source for source, _ in recognised]))
                 files = [each for source, form in recognised if (each := run.imported(source, form))]
                 work.con.execute("COMMIT")
-        # Evidence is of incidents: where none has been found, there is none to be gathered.
-        found = work.con.execute("SELECT 1 FROM found_incidents LIMIT 1").fetchall()
-        views.build(work.con, unfilled=() if found else judge.EVIDENCE_VIEWS)
+        views.build(work.con, left=evidence.VIEWS)
         store.publish(work, db, how)
     return Outcome(tuple(files), (*passed_over, *run.passed_over))
 

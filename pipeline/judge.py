@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from pipeline import assets, calibration, fitting, hearing, history, incidents, ranking, views
+from pipeline import assets, calibration, evidence, fitting, hearing, history, incidents, ranking
 from pipeline.engine import here
 
 if TYPE_CHECKING:
@@ -35,16 +35,6 @@ _TELL_OF_HOLES = """
     UPDATE judged_causes SET evidence_against = concat_ws(' ', nullif(evidence_against, ''), $told)
     WHERE incident_id = $incident AND cause <> 'unexplained'
 """
-# Views that are stored and read the incidents, in the order they build on each other.
-EVIDENCE_VIEWS = (
-    "incident_values",
-    "incident_facts",
-    "incident_scope_periods",
-    "incident_controls",
-    "incident_histories",
-    "incident_neighbours",
-    "incident_changes",
-)
 
 
 @dataclass(frozen=True)
@@ -86,7 +76,8 @@ def judge(
     case = _tried(con, engine, found, pack, bound)
     joined = _joined(found, case.ranked)
     if len(joined) < len(found):
-        found, case = joined, _tried(con, engine, joined, pack, bound)
+        as_before = {one.incident_id: case.counted[one.incident_id] for one in joined if one in found}
+        found, case = joined, _tried(con, engine, joined, pack, bound, as_before)
     with _transaction(con):
         con.execute("DELETE FROM judged_causes")
         con.execute("DELETE FROM found_incidents")
@@ -102,26 +93,22 @@ def judge(
     return Judgement(dict(Counter(case.status.values())), case.not_evaluable)
 
 
-def refresh(engine: Engine) -> None:
-    """Fill the stored evidence views from the incidents that are stored now."""
-    engine.tell(("incident_failures", "found_incidents"))
-    files = {views.name_of(file): file for file in assets.sql_files(assets.VIEWS)}
-    for name in EVIDENCE_VIEWS:
-        engine.fill(name, assets.text(files[name]))
-
-
 def _tried(
     con: duckdb.DuckDBPyConnection,
     engine: Engine,
     found: Sequence[incidents.Incident],
     pack: Sequence[rules.Rule],
     values: Mapping[str, Any],
+    as_before: Mapping[str, Sequence[Any]] | None = None,
 ) -> _Case:
-    """Put incidents before the rules, and rank what they say of each."""
+    """Put incidents before the rules, and rank what they say of each.
+
+    Of those that are ``as_before`` the evidence that is stored, and what is counted there, stays.
+    """
     known = con.execute("SELECT incident_ids FROM last_judgement").fetchall()
     status = {one.incident_id: _status(one, known[0][0] if known else None, values["until"]) for one in found}
     with _transaction(con):
-        counted = _enter(con, found, status, engine)
+        counted = _enter(con, found, status, engine, as_before or {})
     heard, not_evaluable = hearing.hear(con, engine, pack, values)
     learned = calibration.learned(con)
     unseen = {row[0]: (row[1], row[2]) for row in con.execute(_sql("unseen_shares")).fetchall()}
@@ -169,7 +156,11 @@ def _explanations(hypotheses: Sequence[ranking.Hypothesis]) -> dict[tuple[str, s
 
 
 def _enter(
-    con: duckdb.DuckDBPyConnection, found: Sequence[incidents.Incident], status: Mapping[str, str], engine: Engine
+    con: duckdb.DuckDBPyConnection,
+    found: Sequence[incidents.Incident],
+    status: Mapping[str, str],
+    engine: Engine,
+    as_before: Mapping[str, Sequence[Any]],
 ) -> dict[str, Sequence[Any]]:
     """Store what was found, only cause and what follows from it left blank, and return what each incident counts."""
     con.execute("DELETE FROM incident_failures")
@@ -184,17 +175,26 @@ def _enter(
             [key.sign_in_id for _, key in keys],
         ],
     )
+    blank = {
+        incident.incident_id: {"status": status[incident.incident_id], "cause": fitting.UNEXPLAINED}
+        for incident in found
+    }
     for incident in found:
-        _insert(con, incident, {"status": status[incident.incident_id], "cause": fitting.UNEXPLAINED})
-    refresh(engine)
-    counted: dict[str, Sequence[Any]] = {row[0]: row[1:] for row in engine.ask(_sql("counted_incidents"), {}).rows}
+        if incident.incident_id not in as_before:
+            _insert(con, incident, blank[incident.incident_id])
+    with evidence.kept(con, engine, list(as_before)):
+        evidence.gather(engine)
+        counted = {**as_before, **{row[0]: row[1:] for row in engine.ask(_sql("counted_incidents"), {}).rows}}
     for incident in found:
+        if incident.incident_id in as_before:
+            _insert(con, incident, blank[incident.incident_id])
         sign_ins, devices, users, apps, *_ = counted[incident.incident_id]
         con.execute(
             "UPDATE found_incidents SET scope = ?, sign_ins = ?, devices = ?, users = ?, apps = ? "
             "WHERE incident_id = ?",
             [_scope(incident), sign_ins, devices, users, apps, incident.incident_id],
         )
+    engine.tell(("found_incidents",))
     return counted
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pipeline import evidence, judge, land, people, pseudonyms, report, store, story, verdicts, views
 from pipeline import explain as explaining
-from pipeline import judge, land, people, pseudonyms, report, store, story, verdicts, views
 from pipeline.errors import UsageError, is_interrupt
 from pipeline.window import Window
 
@@ -86,7 +86,7 @@ def pull(
         pseudonyms.agree(work.con, db, names)
         _pull(work, source, span, begun, watched, names)
         with land.sparing(work.con):
-            views.build(work.con, span.window.end, left=(*judge.EVIDENCE_VIEWS, *views.kept_by_day()))
+            views.build(work.con, span.window.end, left=(*evidence.VIEWS, *views.kept_by_day()))
         told = _entered(work.con, span, begun)
         store.publish(work, db, how)
     return told
@@ -242,7 +242,7 @@ def _pull(
 
 
 def _analyze(con: duckdb.DuckDBPyConnection, span: Span, rules: Sequence[Rule], begun: datetime) -> Analysis:
-    views.build(con, span.window.end, left=judge.EVIDENCE_VIEWS)
+    views.build(con, span.window.end, left=evidence.VIEWS)
     judgement = judge.judge(con, rules, span.window.start, span.window.end)
     return Analysis(_entered(con, span, begun), dict(judgement.not_evaluable))
 

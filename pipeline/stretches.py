@@ -2,8 +2,9 @@
 
 The log-likelihood of all failures and of the successes beside them, less the prices of what is chosen, only ever grows:
 by the stretch that pays most, by one that is cut anew, by one given up where the others explain more without it; what
-is best first need not be best together. The SQL under sql/incidents counts; what is chosen stands in scan_windows, what
-it covers in scan_covers. No cause, change or rule may enter here.
+is best first need not be best together. The SQL under sql/incidents counts; what is chosen stands in scan_windows, the
+failures that it covers in scan_covers, what the successes within it weigh in scan_spared. No cause, change or rule may
+enter here.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ _TRIALS = 16  # so many stretches are given up on trial, the smallest first
 _ENOUGH = 3000  # thousandths of log-likelihood that are worth a change of what is chosen
 
 _STRETCH = 'number BIGINT, kind VARCHAR, "value" VARCHAR, from_slot BIGINT, to_slot BIGINT, p DOUBLE, price DOUBLE'
+# All that comes back where giving a stretch up did not pay.
+_CHOSEN = ("scan_windows", "scan_covers", "scan_spared")
 TABLES = (
-    "scan_windows",
-    "scan_covers",
+    *_CHOSEN,
     "scan_explained",
     "scan_offers",
     "scan_refitted",
-    "windows_before",
-    "covers_before",
+    *(f"{name}_before" for name in _CHOSEN),
 )
 
 
@@ -39,6 +40,7 @@ def choose(con: duckdb.DuckDBPyConnection, window: dict[str, datetime]) -> None:
     """Leave in scan_windows and scan_covers the stretches of ``window`` that are best together, as far as was tried."""
     con.execute(f"CREATE OR REPLACE TEMP TABLE scan_windows ({_STRETCH})")
     con.execute("CREATE OR REPLACE TEMP TABLE scan_covers (number BIGINT, failure BIGINT)")
+    con.execute("CREATE OR REPLACE TEMP TABLE scan_spared (number BIGINT, weight BIGINT)")
     _store(con, "scan_explained", window)
     tried: set[tuple[Any, ...]] = set()
     for _ in range(_TURNS):
@@ -53,7 +55,7 @@ def _add(con: duckdb.DuckDBPyConnection, window: dict[str, datetime]) -> bool:
     if offers:
         last = _last(con)
         con.execute("INSERT INTO scan_windows " + _sql("chosen_stretches"), {"chosen": last})
-        con.execute("INSERT INTO scan_covers " + _sql("covered_failures"), {"chosen": last})
+        _cover(con, last)
         _settle(con, window)
     return bool(offers)
 
@@ -67,12 +69,12 @@ def _cut_anew(con: duckdb.DuckDBPyConnection, window: dict[str, datetime]) -> bo
             break
         last = _last(con)
         for place, (number, from_slot, to_slot) in enumerate(better, start=1):
-            con.execute("DELETE FROM scan_covers WHERE number = ?", [number])
+            _uncover(con, number)
             con.execute(
                 "UPDATE scan_windows SET number = ?, from_slot = ?, to_slot = ? WHERE number = ?",
                 [last + place, from_slot, to_slot, number],
             )
-        con.execute("INSERT INTO scan_covers " + _sql("covered_failures"), {"chosen": last})
+        _cover(con, last)
         _store(con, "scan_explained", window)
         moved = True
     if moved:
@@ -89,8 +91,8 @@ def _give_up(con: duckdb.DuckDBPyConnection, window: dict[str, datetime], tried:
     before = _worth(con)
     for number, overshadowed, *stretch in doubtful[: max(0, _TRIALS - len(tried))]:
         tried.add(tuple(stretch))
-        con.execute("CREATE OR REPLACE TEMP TABLE windows_before AS SELECT * FROM scan_windows")
-        con.execute("CREATE OR REPLACE TEMP TABLE covers_before AS SELECT * FROM scan_covers")
+        for name in _CHOSEN:
+            con.execute(f"CREATE OR REPLACE TEMP TABLE {name}_before AS FROM {name}")
         _drop(con, number)
         _store(con, "scan_explained", window)
         for _ in range(_TURNS):
@@ -98,8 +100,8 @@ def _give_up(con: duckdb.DuckDBPyConnection, window: dict[str, datetime], tried:
                 break
         if _worth(con) > before + _ENOUGH / 1e3:
             return True
-        con.execute("CREATE OR REPLACE TEMP TABLE scan_windows AS SELECT * FROM windows_before")
-        con.execute("CREATE OR REPLACE TEMP TABLE scan_covers AS SELECT * FROM covers_before")
+        for name in _CHOSEN:
+            con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM {name}_before")
         _store(con, "scan_explained", window)
     return False
 
@@ -120,7 +122,18 @@ def _settle(con: duckdb.DuckDBPyConnection, window: dict[str, datetime]) -> None
 
 def _drop(con: duckdb.DuckDBPyConnection, number: int) -> None:
     con.execute("DELETE FROM scan_windows WHERE number = ?", [number])
+    _uncover(con, number)
+
+
+def _cover(con: duckdb.DuckDBPyConnection, chosen: int) -> None:
+    """Enter what the stretches beyond number ``chosen`` cover, and what the successes within them weigh."""
+    con.execute("INSERT INTO scan_covers " + _sql("covered_failures"), {"chosen": chosen})
+    con.execute("INSERT INTO scan_spared " + _sql("spared_weights"), {"chosen": chosen})
+
+
+def _uncover(con: duckdb.DuckDBPyConnection, number: int) -> None:
     con.execute("DELETE FROM scan_covers WHERE number = ?", [number])
+    con.execute("DELETE FROM scan_spared WHERE number = ?", [number])
 
 
 def _last(con: duckdb.DuckDBPyConnection) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from stories import SINCE, UNTIL, Story, app_credential_change, calm
 
-from pipeline import judge, land, page, rules, store, verdicts, views
+from pipeline import evidence, judge, land, page, rules, store, verdicts, views
 from pipeline.window import HOUR, Window
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def night(story: Story) -> duckdb.DuckDBPyConnection:
                 "INSERT INTO asked VALUES ('w', ?, ?, ?, ?, ?, ?, 1, 1, NULL, ?)",
                 [table, hour, hour + HOUR, SINCE, UNTIL, status, note],
             )
-    views.build(con, UNTIL, unfilled=judge.EVIDENCE_VIEWS)
+    views.build(con, UNTIL, unfilled=evidence.VIEWS)
     judge.judge(con, rules.load(), SINCE, UNTIL)
     con.execute(
         "INSERT INTO runs VALUES ('run-1', ?, ?, 'complete', ?, ?, 1, 1, 1)",

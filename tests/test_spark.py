@@ -12,7 +12,7 @@ import pytest
 from program import last_line, signin_triage
 from records import MORNING, failure, page, sign_in
 
-from pipeline import differing, judge, report, rules, runs, store, views
+from pipeline import differing, evidence, judge, report, rules, runs, store, views
 from pipeline.errors import UsageError
 from pipeline.sandbox.tenant import simulate
 from pipeline.settings import Span
@@ -38,7 +38,7 @@ EVIDENCE = (
     "failures",
     "changes",
     "inferred_devices",
-    *judge.EVIDENCE_VIEWS,
+    *evidence.VIEWS,
     "incident_failures",
     "incidents",
     "causes",
@@ -71,7 +71,7 @@ def both(session: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Ite
         20, until=UNTIL, days=10, users=16, causes=("device_reregistered", "app_credential_change", "token_forgery")
     )
     with differing.landed(tenant.tables, folder) as ours:
-        views.build(ours, tenant.until, unfilled=judge.EVIDENCE_VIEWS)
+        views.build(ours, tenant.until, unfilled=evidence.VIEWS)
         judge.judge(ours, rules.load(), tenant.since, tenant.until)
         lake = differing.written(tenant.tables, folder / "lake")
         shelf = (folder / "shelf").as_uri()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import judge, lake_answers, rules, store, views
 from pipeline.errors import UsageError
+from pipeline.evidence import VIEWS as EVIDENCE_VIEWS
 from pipeline.pages import TABLES
 from pipeline.spark import elsewhere, landed
 from pipeline.spark import lake as lakes
@@ -85,7 +86,7 @@ def opened(
     """Make our views of a lake's records, and bring failures and changes into the database."""
     with tempfile.TemporaryDirectory(prefix="signin-triage-") as folder:
         at = elsewhere.Workshop(_session(spark), con, Path(folder), scratch)
-        views.build(con, until, unfilled=(*judge.EVIDENCE_VIEWS, *_BROUGHT, *views.kept_by_day()))
+        views.build(con, until, unfilled=(*EVIDENCE_VIEWS, *_BROUGHT, *views.kept_by_day()))
         try:
             _open(at, lake)
             yield at
@@ -137,7 +138,7 @@ def _open(at: elsewhere.Workshop, lake: str | Mapping[str, DataFrame]) -> None:
     files = views.files()
     elsewhere.tell(at, [*_own_tables(at.con), "inferred_devices"])
     for name, select in files.items():
-        if name in judge.EVIDENCE_VIEWS:
+        if name in EVIDENCE_VIEWS:
             continue  # the judge fills them
         if name == "sign_ins" or views.is_stored(select):
             frame = elsewhere.lay_down(at, name, elsewhere.run(at, select, {}))

@@ -7,8 +7,7 @@ WITH failed AS (
 succeeded AS (
     SELECT sum(s.weight / 1e3 * ln(1e0 - w.p)) AS worth
     FROM scan_windows AS w
-    INNER JOIN scan_successes AS s
-        ON w.kind = s.kind AND w."value" = s."value" AND s.slot >= w.from_slot AND s.slot <= w.to_slot
+    INNER JOIN scan_spared AS s ON w.number = s.number
 ),
 spent AS (
     SELECT sum(price) AS price FROM scan_windows

@@ -8,11 +8,9 @@ WITH missed AS (
     GROUP BY w.number
 ),
 spent AS (
-    SELECT w.number, sum(s.weight / 1e3 * ln(1e0 - w.p)) AS cost
+    SELECT w.number, s.weight / 1e3 * ln(1e0 - w.p) AS cost
     FROM scan_windows AS w
-    INNER JOIN scan_successes AS s
-        ON w.kind = s.kind AND w."value" = s."value" AND s.slot >= w.from_slot AND s.slot <= w.to_slot
-    GROUP BY w.number
+    INNER JOIN scan_spared AS s ON w.number = s.number
 )
 SELECT w.number, round(coalesce(m.loss, 0e0) + coalesce(s.cost, 0e0) - w.price, 3) AS score
 FROM scan_windows AS w

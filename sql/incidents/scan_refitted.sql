@@ -7,14 +7,7 @@ WITH caused AS (
     INNER JOIN scan_failures AS f ON c.failure = f.failure
     INNER JOIN scan_explained AS e ON c.failure = e.failure
     GROUP BY w.number
-),
-spared AS (
-    SELECT w.number, sum(s.weight) AS weight
-    FROM scan_windows AS w
-    INNER JOIN scan_successes AS s
-        ON w.kind = s.kind AND w."value" = s."value" AND s.slot >= w.from_slot AND s.slot <= w.to_slot
-    GROUP BY w.number
 )
 SELECT c.number, round(least(98e-2, greatest(1e-3, c.failed / (c.weight + coalesce(s.weight, 0)))), 6) AS p
 FROM caused AS c
-LEFT JOIN spared AS s ON c.number = s.number
+LEFT JOIN scan_spared AS s ON c.number = s.number

@@ -13,34 +13,23 @@ WITH failed AS (
     GROUP BY w.number, w.p, v.slot, CASE WHEN v.slot >= w.from_slot AND v.slot <= w.to_slot
         THEN round(greatest(e.g, 1e0 - (1e0 - e.chance) / (1e0 - w.p)), 6) ELSE e.chance END
 ),
--- a stretch begins and ends with a failure
-span AS (
-    SELECT number, min(slot) AS first_slot, max(slot) AS last_slot FROM failed GROUP BY number
-),
-worth AS (
-    SELECT number, slot, CAST(floor(weight * ln((chance + (1e0 - chance) * p) / chance)) AS BIGINT) AS gain
-    FROM failed
-    UNION ALL
-    SELECT w.number, s.slot, CAST(floor(s.weight * ln(1e0 - w.p)) AS BIGINT) AS gain
-    FROM scan_windows AS w
-    INNER JOIN span AS a ON w.number = a.number
-    INNER JOIN scan_successes AS s
-        ON w.kind = s.kind AND w."value" = s."value" AND s.slot >= a.first_slot AND s.slot <= a.last_slot
-),
+-- A stretch begins and ends with a failure, so only slots that have one are looked at. Whole thousandths: a sum that no
+-- order of adding changes.
 slotted AS (
-    -- whole thousandths: a sum that no order of adding changes
-    SELECT number, slot, CAST(sum(gain) AS BIGINT) AS gain FROM worth GROUP BY number, slot
-),
-present AS (
-    SELECT w.number, w.from_slot, w.to_slot, sum(s.gain) AS gain
-    FROM scan_windows AS w
-    INNER JOIN slotted AS s ON w.number = s.number AND s.slot >= w.from_slot AND s.slot <= w.to_slot
-    GROUP BY w.number, w.from_slot, w.to_slot
+    SELECT
+        f.number, f.slot,
+        CAST(sum(floor(f.weight * ln((f.chance + (1e0 - f.chance) * f.p) / f.chance))) AS BIGINT)
+            + CAST(floor(max(g.own_weight) * ln(1e0 - max(f.p))) AS BIGINT) AS gain,
+        CAST(floor(max(g.gap_weight) * ln(1e0 - max(f.p))) AS BIGINT) AS gap
+    FROM failed AS f
+    INNER JOIN scan_windows AS w ON f.number = w.number
+    INNER JOIN scan_gaps AS g ON w.kind = g.kind AND w."value" = g."value" AND f.slot = g.slot
+    GROUP BY f.number, f.slot
 ),
 summed AS (
-    SELECT number, slot, gain, sum(gain) OVER (
+    SELECT number, slot, gain, CAST(sum(gain + gap) OVER (
         PARTITION BY number ORDER BY slot ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) - gain AS before
+    ) AS BIGINT) - gain AS before
     FROM slotted
 ),
 lowest AS (
@@ -48,6 +37,12 @@ lowest AS (
         PARTITION BY number ORDER BY slot ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ) AS lowest_before
     FROM summed
+),
+present AS (
+    SELECT w.number, w.from_slot, w.to_slot, l.before + l.gain - f.before AS gain
+    FROM scan_windows AS w
+    INNER JOIN summed AS f ON w.number = f.number AND w.from_slot = f.slot
+    INNER JOIN summed AS l ON w.number = l.number AND w.to_slot = l.slot
 ),
 best AS (
     SELECT number, slot AS to_slot, lowest_before, before + gain - lowest_before AS gain

@@ -14,6 +14,7 @@ SELECT
     count(*) / max(t.failures) AS share,
     row_number() OVER (PARTITION BY f.incident_id, v.kind ORDER BY count(*) DESC, v."value") AS place
 FROM incident_failures AS f
+INNER JOIN found_incidents AS i ON f.incident_id = i.incident_id
 INNER JOIN (SELECT incident_id, count(*) AS failures FROM incident_failures GROUP BY incident_id) AS t
     ON f.incident_id = t.incident_id
 INNER JOIN sign_in_values AS v

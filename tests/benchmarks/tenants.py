@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from pipeline import judge, land, rules, store, views
+from pipeline import evidence, judge, land, rules, store, views
 from pipeline.pages import Page
 from pipeline.sandbox.columns import INGESTION_TIME
 from pipeline.sandbox.drawn import drawn
@@ -96,7 +96,7 @@ def land_arrived(
 
 def analyze(con: duckdb.DuckDBPyConnection, since: datetime, until: datetime) -> list[Report]:
     """Analyze what has landed as a nightly run does, and return its answer: of each incident what the window shows."""
-    views.build(con, until, unfilled=judge.EVIDENCE_VIEWS)
+    views.build(con, until, unfilled=evidence.VIEWS)
     judge.judge(con, rules.load(), since, until)
     return _answer(con, seen_failures(con, since, until))
 

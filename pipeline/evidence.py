@@ -1,0 +1,54 @@
+"""The stored evidence on incidents: which views hold it, and how it is gathered where the sign-ins are.
+
+What an incident is, and what evidence is worth, is not decided here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from pipeline import assets
+from pipeline import views as made
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import duckdb
+
+    from pipeline.engine import Engine
+
+# Views that are stored and read the incidents, in the order they build on each other.
+VIEWS = (
+    "incident_values",
+    "incident_facts",
+    "incident_scope_periods",
+    "incident_controls",
+    "incident_histories",
+    "incident_neighbours",
+    "incident_changes",
+)
+
+
+def gather(engine: Engine) -> None:
+    """Fill the views with the evidence on the incidents that found_incidents holds."""
+    engine.tell(("incident_failures", "found_incidents"))
+    files = {made.name_of(file): file for file in assets.sql_files(assets.VIEWS)}
+    for name in VIEWS:
+        engine.fill(name, assets.text(files[name]))
+
+
+@contextlib.contextmanager
+def kept(con: duckdb.DuckDBPyConnection, engine: Engine, incident_ids: list[str]) -> Iterator[None]:
+    """Put the evidence on some incidents aside while that on others is gathered, and back beside it."""
+    if not incident_ids:
+        yield
+        return
+    for name in VIEWS:
+        theirs = f"FROM {name} WHERE incident_id IN (SELECT unnest($1))"
+        con.execute(f"CREATE OR REPLACE TEMP TABLE kept_{name} AS {theirs}", [incident_ids])
+    yield
+    for name in VIEWS:
+        con.execute(f"INSERT INTO {name} FROM kept_{name}")
+        con.execute(f"DROP TABLE kept_{name}")
+    engine.tell(VIEWS)
