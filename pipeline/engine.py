@@ -29,12 +29,14 @@ class Answer:
 class Engine:
     """What asks the sign-ins: ``ask`` returns an answer, ``keep`` makes a temporary table of the database of it.
 
+    ``lay`` computes a view for the SELECTs to come, where the sign-ins are.
     ``fill`` puts an answer into the place of what a table of the database holds, ``tell`` lets later SELECTs see what
     some tables of the database hold now, and ``stop`` cuts off what is running. Raises duckdb.Error or ValueError.
     """
 
     ask: Callable[[str, Mapping[str, Any]], Answer]
     keep: Callable[[str, str, Mapping[str, Any]], None]
+    lay: Callable[[str, str], None]
     fill: Callable[[str, str], None]
     tell: Callable[[Sequence[str]], None]
     stop: Callable[[], None]
@@ -50,6 +52,9 @@ def here(con: duckdb.DuckDBPyConnection) -> Engine:
     def keep(name: str, select: str, values: Mapping[str, Any]) -> None:
         store.run(con, f"CREATE OR REPLACE TEMP TABLE {name} AS {select}", values)
 
+    def lay(name: str, select: str) -> None:
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}")  # it stands before the view of its name
+
     def fill(name: str, select: str) -> None:
         con.execute(f"DELETE FROM {name}")  # noqa: S608 - the name of a view of ours
         con.execute(f"INSERT INTO {name} {select}")
@@ -57,4 +62,4 @@ def here(con: duckdb.DuckDBPyConnection) -> Engine:
     def tell(names: Sequence[str]) -> None:
         """Nothing to do: they stand where the SELECTs run."""
 
-    return Engine(ask, keep, fill, tell, con.interrupt)
+    return Engine(ask, keep, lay, fill, tell, con.interrupt)

@@ -8,8 +8,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from pipeline import assets
-from pipeline import views as made
+from pipeline import views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,14 +27,26 @@ VIEWS = (
     "incident_neighbours",
     "incident_changes",
 )
+_TOUCHED = "touched_sign_ins"
+
+
+def lay(engine: Engine) -> None:
+    """Compute once what most of the evidence is read off, from the failures that incident_failures holds."""
+    engine.tell(("incident_failures",))
+    engine.lay(_TOUCHED, views.files()[_TOUCHED])
 
 
 def gather(engine: Engine) -> None:
     """Fill the views with the evidence on the incidents that found_incidents holds."""
     engine.tell(("incident_failures", "found_incidents"))
-    files = {made.name_of(file): file for file in assets.sql_files(assets.VIEWS)}
+    selects = views.files()
     for name in VIEWS:
-        engine.fill(name, assets.text(files[name]))
+        engine.fill(name, selects[name])
+
+
+def clear(con: duckdb.DuckDBPyConnection) -> None:
+    """Let the view stand again that was computed once."""
+    con.execute(f"DROP TABLE IF EXISTS temp.{_TOUCHED}")
 
 
 @contextlib.contextmanager

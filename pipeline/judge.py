@@ -90,6 +90,7 @@ def judge(
         history.remember(con, since, until, until - _QUIET)
         con.execute("DELETE FROM last_judgement")
         con.execute("INSERT INTO last_judgement VALUES (?)", [[incident.incident_id for incident in found]])
+    evidence.clear(con)
     return Judgement(dict(Counter(case.status.values())), case.not_evaluable)
 
 
@@ -182,6 +183,8 @@ def _enter(
     for incident in found:
         if incident.incident_id not in as_before:
             _insert(con, incident, blank[incident.incident_id])
+    if not as_before:
+        evidence.lay(engine)
     with evidence.kept(con, engine, list(as_before)):
         evidence.gather(engine)
         counted = {**as_before, **{row[0]: row[1:] for row in engine.ask(_sql("counted_incidents"), {}).rows}}

@@ -59,13 +59,16 @@ def engine(at: Workshop) -> Engine:
         _bring(at, lay_down(at, name, run(at, select, values)), columns, name)
         at.con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM {_brought(at, columns)}")
 
+    def lay(name: str, select: str) -> None:
+        lay_down(at, name, run(at, select, {}))
+
     def fill(name: str, select: str) -> None:
         bring(at, name, lay_down(at, name, run(at, select, {})))
 
     def stop() -> None:
         at.session.interruptTag(_TAG)
 
-    return Engine(ask, keep, fill, lambda names: tell(at, names), stop)
+    return Engine(ask, keep, lay, fill, lambda names: tell(at, names), stop)
 
 
 def run(at: Workshop, select: str, values: Mapping[str, Any]) -> DataFrame:

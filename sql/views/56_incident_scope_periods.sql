@@ -120,15 +120,15 @@ other AS (
     INNER JOIN cut AS c ON i.incident_id = c.incident_id AND s.slot = c.slot
     UNION ALL
     SELECT i.incident_id, s.seen_at, s.result_code
-    FROM known_records AS s
+    FROM touched_sign_ins AS s
     INNER JOIN scope AS i ON i.scope_kind = 'device' AND s.device_id = i.scope_value
     UNION ALL
     SELECT i.incident_id, s.seen_at, s.result_code
-    FROM known_records AS s
+    FROM touched_sign_ins AS s
     INNER JOIN scope AS i ON i.scope_kind = 'user' AND coalesce(s."user", s.user_id) = i.scope_value
     UNION ALL
     SELECT i.incident_id, s.seen_at, s.result_code
-    FROM known_records AS s
+    FROM touched_sign_ins AS s
     INNER JOIN scope AS i ON i.scope_kind = 'ip' AND s.ip = i.scope_value
     UNION ALL
     SELECT i.incident_id, s.seen_at, s.result_code

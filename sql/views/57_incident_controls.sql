@@ -92,8 +92,8 @@ touched AS (
         coalesce(i.top_build IN (s.client, s.browser, s.user_agent, s.os), false) AS with_top_build,
         s.ip IS NOT DISTINCT FROM i.top_ip AS from_top_ip,
     FROM owner AS i
-    INNER JOIN known_successes AS s
-        ON i.kind = 'device' AND i."value" = s.device_id AND s.seen_at >= i.first_seen_at AND s.seen_at <= i.last_seen_at
+    INNER JOIN touched_sign_ins AS s
+        ON s.result_code = '0' AND i.kind = 'device' AND i."value" = s.device_id AND s.seen_at >= i.first_seen_at AND s.seen_at <= i.last_seen_at
     LEFT JOIN owner AS u ON i.incident_id = u.incident_id AND u.kind = 'user' AND coalesce(s."user", s.user_id) = u."value"
     UNION ALL
     SELECT
@@ -102,8 +102,8 @@ touched AS (
         coalesce(i.top_build IN (s.client, s.browser, s.user_agent, s.os), false) AS with_top_build,
         s.ip IS NOT DISTINCT FROM i.top_ip AS from_top_ip,
     FROM owner AS i
-    INNER JOIN known_successes AS s
-        ON i.kind = 'user' AND i."value" = coalesce(s."user", s.user_id) AND s.seen_at >= i.first_seen_at AND s.seen_at <= i.last_seen_at
+    INNER JOIN touched_sign_ins AS s
+        ON s.result_code = '0' AND i.kind = 'user' AND i."value" = coalesce(s."user", s.user_id) AND s.seen_at >= i.first_seen_at AND s.seen_at <= i.last_seen_at
     LEFT JOIN owner AS d ON i.incident_id = d.incident_id AND d.kind = 'device' AND s.device_id = d."value"
     WHERE d."value" IS NULL
     UNION ALL
@@ -113,8 +113,8 @@ touched AS (
         coalesce(i.top_build IN (s.client, s.browser, s.user_agent, s.os), false) AS with_top_build,
         s.ip IS NOT DISTINCT FROM i.top_ip AS from_top_ip,
     FROM compared AS i
-    INNER JOIN known_successes AS s
-        ON i.top_ip IS NOT DISTINCT FROM s.ip AND s.seen_at >= i.first_seen_at AND s.seen_at <= i.last_seen_at
+    INNER JOIN touched_sign_ins AS s
+        ON s.result_code = '0' AND i.top_ip IS NOT DISTINCT FROM s.ip AND s.seen_at >= i.first_seen_at AND s.seen_at <= i.last_seen_at
     LEFT JOIN owner AS d ON i.incident_id = d.incident_id AND d.kind = 'device' AND s.device_id = d."value"
     LEFT JOIN owner AS u ON i.incident_id = u.incident_id AND u.kind = 'user' AND coalesce(s."user", s.user_id) = u."value"
     WHERE d."value" IS NULL AND u."value" IS NULL

@@ -18,7 +18,8 @@ WITH record AS (
 device_attempt AS (
     SELECT i.incident_id, i.first_seen_at, i.last_seen_at, s.user_id, s.ip, s.seen_at, true AS good
     FROM incident_facts AS i
-    INNER JOIN known_successes AS s ON i.top_device = s.device_id
+    INNER JOIN touched_sign_ins AS s ON i.top_device = s.device_id
+    WHERE s.result_code = '0'
     UNION ALL
     SELECT i.incident_id, i.first_seen_at, i.last_seen_at, f.user_id, f.ip, f.seen_at, false AS good
     FROM incident_facts AS i
@@ -111,8 +112,8 @@ build_device AS (
 changed AS (
     SELECT DISTINCT b.incident_id, b.device_id
     FROM build_device AS b
-    INNER JOIN known_successes AS s ON b.device_id = s.device_id
-    WHERE coalesce(s.client, '') <> b.top_build AND coalesce(s.browser, '') <> b.top_build
+    INNER JOIN touched_sign_ins AS s ON b.device_id = s.device_id
+    WHERE s.result_code = '0' AND coalesce(s.client, '') <> b.top_build AND coalesce(s.browser, '') <> b.top_build
         AND coalesce(s.user_agent, '') <> b.top_build AND coalesce(s.os, '') <> b.top_build
 ),
 switched AS (

@@ -34,7 +34,7 @@ by_pair AS (
         count(*) FILTER (WHERE s.result_code IN ('50155', '700003', '135010', '135011')) AS device_codes,
         count(*) FILTER (WHERE s.result_code IN ('130004', '130005', '130006', '130007', '130008')) AS hello_codes
     FROM pair AS p
-    INNER JOIN known_records AS s
+    INNER JOIN touched_sign_ins AS s
         ON p.user_id = s.user_id AND p.platform = s.platform AND s.seen_at >= p.begins_at AND s.seen_at <= p.ends_at
     GROUP BY p.incident_id
 ),
@@ -44,7 +44,7 @@ by_address AS (
         count(*) AS address_attempts,
         count(*) FILTER (WHERE s.result_code IN ('50126', '50053', '50034', '50056')) AS password_errors
     FROM address AS a
-    INNER JOIN known_records AS s ON a.ip = s.ip AND s.seen_at >= a.begins_at AND s.seen_at <= a.ends_at
+    INNER JOIN touched_sign_ins AS s ON a.ip = s.ip AND s.seen_at >= a.begins_at AND s.seen_at <= a.ends_at
     GROUP BY a.incident_id
 )
 SELECT

@@ -1,0 +1,16 @@
+-- The sign-ins that share a device, a user or an address with a failure of an incident, before the end of the last run's window.
+-- columns: sign_ins
+-- Few of all, and asked for by most of the evidence: an analysis lays them down once.
+WITH failed AS (
+    SELECT device_id, user_id, coalesce("user", user_id) AS person, coalesce(ip, '') AS ip
+    FROM failures
+    WHERE incident_id IS NOT NULL
+)
+SELECT
+    s.seen_at, s.user_id, s."user", s.app_id, s.device_id, s.os, s.platform, s.client, s.browser, s.user_agent, s.ip, s.asn,
+    s.result_code
+FROM known_records AS s
+WHERE s.device_id IN (SELECT device_id FROM failed WHERE device_id IS NOT NULL)
+    OR s.user_id IN (SELECT user_id FROM failed WHERE user_id IS NOT NULL)
+    OR coalesce(s."user", s.user_id) IN (SELECT person FROM failed WHERE person IS NOT NULL)
+    OR coalesce(s.ip, '') IN (SELECT ip FROM failed)
