@@ -7,27 +7,33 @@ wanted_address AS (
     FROM addresses AS a
     INNER JOIN wanted AS w ON w.kind = 'network' AND w."value" IN (a.network, a.subnet)
 ),
--- what many share is counted already; of the rest only sign-ins with a wanted value are looked at
+-- what many share is counted already; of the rest only sign-ins with a wanted value are looked at, all at once
+near AS (
+    SELECT s.seen_at, s.user_id, coalesce(s."user", s.user_id) AS person, s.device_id, s.app_id, s.client, s.ip
+    FROM known_successes AS s
+    WHERE s.seen_at >= $since AND s.seen_at < $until AND (
+        s.device_id IN (SELECT "value" FROM wanted WHERE kind = 'device')
+        OR coalesce(s."user", s.user_id) IN (SELECT "value" FROM wanted WHERE kind = 'user')
+        OR s.ip IN (SELECT "value" FROM wanted WHERE kind = 'ip')
+        OR s.ip IN (SELECT ip FROM wanted_address)
+    )
+),
 found AS (
     SELECT w.kind, w."value", s.seen_at, s.user_id, s.app_id, s.client, s.ip
-    FROM known_successes AS s
+    FROM near AS s
     INNER JOIN wanted AS w ON w.kind = 'device' AND s.device_id = w."value"
-    WHERE s.seen_at >= $since AND s.seen_at < $until
     UNION ALL
     SELECT w.kind, w."value", s.seen_at, s.user_id, s.app_id, s.client, s.ip
-    FROM known_successes AS s
-    INNER JOIN wanted AS w ON w.kind = 'user' AND coalesce(s."user", s.user_id) = w."value"
-    WHERE s.seen_at >= $since AND s.seen_at < $until
+    FROM near AS s
+    INNER JOIN wanted AS w ON w.kind = 'user' AND s.person = w."value"
     UNION ALL
     SELECT w.kind, w."value", s.seen_at, s.user_id, s.app_id, s.client, s.ip
-    FROM known_successes AS s
+    FROM near AS s
     INNER JOIN wanted AS w ON w.kind = 'ip' AND s.ip = w."value"
-    WHERE s.seen_at >= $since AND s.seen_at < $until
     UNION ALL
     SELECT w.kind, w."value", s.seen_at, s.user_id, s.app_id, s.client, s.ip
-    FROM known_successes AS s
+    FROM near AS s
     INNER JOIN wanted_address AS w ON s.ip = w.ip
-    WHERE s.seen_at >= $since AND s.seen_at < $until
     UNION ALL
     SELECT w.kind, w."value", s.seen_at, s.user_id, s.app_id, s.client, s.ip
     FROM known_successes AS s

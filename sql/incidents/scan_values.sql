@@ -1,4 +1,5 @@
--- The values of each failure, of those that three failures share: what a scope may be.
+-- The values of each failure, of those that three failures share: what a scope may be. Each has a number, scope, which is
+-- quicker to sort by than its words.
 WITH spread AS (
     SELECT kind, "value", sum(attempts) AS attempts
     FROM slot_counts
@@ -19,7 +20,7 @@ summed AS (
 everywhere AS (
     SELECT kind, "value" FROM summed WHERE kind <> 'tenant' AND attempts > 9e-1 * of_all
 )
-SELECT f.failure, f.slot, f.weight, v.kind, v."value"
+SELECT f.failure, f.slot, f.weight, v.kind, v."value", dense_rank() OVER (ORDER BY v.kind, v."value") AS scope
 FROM sign_in_values AS v
 INNER JOIN scan_failures AS f
     ON v.workspace_id = f.workspace_id AND v.source_table = f.source_table AND v.sign_in_id = f.sign_in_id

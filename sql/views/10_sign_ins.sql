@@ -38,6 +38,18 @@
 -- policies: conditional access policies that the record lists, with their results
 -- risk_level: risk level during sign-in
 -- incoming_token_type: what the client presented
+WITH attempt AS (
+    SELECT s.*, CAST(NULL AS VARCHAR) AS inferred_id, CAST(NULL AS VARCHAR) AS inferred_name
+    FROM recorded_sign_ins AS s
+    WHERE coalesce(s.result_code, '') <> '50099'
+    UNION ALL
+    -- of failures alone a device is inferred
+    SELECT s.*, i.device_id AS inferred_id, i.device AS inferred_name
+    FROM recorded_sign_ins AS s
+    LEFT JOIN inferred_devices AS i
+        ON s.workspace_id = i.workspace_id AND s.source_table = i.source_table AND s.sign_in_id = i.sign_in_id
+    WHERE s.result_code = '50099'
+)
 SELECT
     s.sign_in_id,
     s.workspace_id,
@@ -50,9 +62,9 @@ SELECT
     s.app_id,
     s.app,
     s.service_principal_id,
-    coalesce(s.device_id, i.device_id) AS device_id,
-    coalesce(s.device, i.device) AS device,
-    CASE WHEN s.device_id IS NOT NULL THEN 'logged' WHEN i.device_id IS NOT NULL THEN 'inferred' ELSE 'unknown' END
+    coalesce(s.device_id, s.inferred_id) AS device_id,
+    coalesce(s.device, s.inferred_name) AS device,
+    CASE WHEN s.device_id IS NOT NULL THEN 'logged' WHEN s.inferred_id IS NOT NULL THEN 'inferred' ELSE 'unknown' END
         AS device_known,
     s.os,
     s.platform,
@@ -79,12 +91,6 @@ SELECT
     s.policies,
     s.risk_level,
     s.incoming_token_type
-FROM recorded_sign_ins AS s
--- an address, and a failure, stands there once: said so, a reader that asks for no network and no device need not look
+FROM attempt AS s
+-- an address stands there once: said so, a reader that asks for no network need not look
 LEFT JOIN (SELECT ip, max(network) AS network, max(subnet) AS subnet FROM addresses GROUP BY ip) AS a ON s.ip = a.ip
-LEFT JOIN (
-    SELECT workspace_id, source_table, sign_in_id, max(device_id) AS device_id, max(device) AS device
-    FROM inferred_devices
-    GROUP BY workspace_id, source_table, sign_in_id
-) AS i
-    ON s.workspace_id = i.workspace_id AND s.source_table = i.source_table AND s.sign_in_id = i.sign_in_id

@@ -8,13 +8,13 @@ WITH unnamed AS (
     SELECT
         workspace_id, source_table, sign_in_id, user_id, platform, client, ip,
         date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', seen_at)) // 86400 AS "day"
-    FROM sign_ins
+    FROM recorded_sign_ins
     WHERE result_code = '50099' AND device_id IS NULL AND user_id IS NOT NULL AND platform IS NOT NULL
         AND seen_at < (SELECT until FROM horizon)
 ),
 known AS (
     SELECT user_id, platform, client, ip, device_id, max(device) AS device, count(*) AS times
-    FROM sign_ins
+    FROM recorded_sign_ins
     WHERE device_id IS NOT NULL AND user_id IN (SELECT user_id FROM unnamed)
         AND seen_at < (SELECT until FROM horizon)
     GROUP BY user_id, platform, client, ip, device_id
@@ -23,7 +23,7 @@ refused AS (
     SELECT
         device_id, user_id, count(*) AS times,
         date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', seen_at)) // 86400 AS "day"
-    FROM sign_ins
+    FROM recorded_sign_ins
     WHERE result_code = '50099' AND device_id IS NOT NULL AND seen_at < (SELECT until FROM horizon)
     GROUP BY device_id, user_id, date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', seen_at)) // 86400
 ),

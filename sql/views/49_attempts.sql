@@ -2,7 +2,10 @@
 -- columns: sign_ins
 -- failed: whether the device signature was refused (50099)
 -- incident_id: the incident that explains it; empty where it belongs to none
-SELECT s.*, s.result_code = '50099' AS failed, i.incident_id
+SELECT s.*, s.result_code = '50099' AS failed, CAST(NULL AS VARCHAR) AS incident_id
 FROM sign_ins AS s
-LEFT JOIN incident_failures AS i
-    ON s.workspace_id = i.workspace_id AND s.source_table = i.source_table AND s.sign_in_id = i.sign_in_id
+WHERE coalesce(s.result_code, '') <> '50099'
+UNION ALL
+-- stored apart, and none but these can belong to an incident
+SELECT f.* EXCLUDE (incident_id), true AS failed, f.incident_id
+FROM failures AS f

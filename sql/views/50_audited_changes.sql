@@ -112,14 +112,14 @@ device_ids AS (
 ),
 app_ids AS (
     SELECT service_principal_id AS app_object_id, max(app_id) AS app_id
-    FROM sign_ins
+    FROM recorded_sign_ins
     WHERE service_principal_id IS NOT NULL
     GROUP BY service_principal_id
 ),
 -- an application's name stands in for its id where one application alone bears it
 app_names AS (
     SELECT app, max(app_id) AS app_id
-    FROM sign_ins
+    FROM recorded_sign_ins
     WHERE app IS NOT NULL
     GROUP BY app
     HAVING count(DISTINCT app_id) = 1

@@ -1,0 +1,5 @@
+-- The sign-ins before the end of the last run's window: a look back at a day does not see the next.
+-- columns: sign_ins
+SELECT * FROM failed_sign_ins WHERE seen_at < (SELECT until FROM horizon)
+UNION ALL
+SELECT * FROM sign_ins WHERE coalesce(result_code, '') <> '50099' AND seen_at < (SELECT until FROM horizon)
