@@ -1,29 +1,50 @@
 -- by_app.csv: one application, those with failures first; failures of no known application stand in a row without an id.
 -- baseline_rate is the rate outside incidents; devices, users, apps, first and last seen are those of its failures; the
 -- last change is the last one of this app before its last failure (before the window's end where it has none).
-WITH attempt AS (
+WITH shown AS (
+    SELECT f.*
+    FROM failures AS f
+    LEFT JOIN incidents AS i ON f.incident_id = i.incident_id
+    WHERE f.seen_at >= $since AND f.seen_at < $until AND (NOT $since_last OR i.status = 'new')
+),
+-- by the names it bore first: only a few of these need be told apart by time
+borne AS (
     SELECT
-        *,
-        failed AND (
-            NOT $since_last OR coalesce(incident_id IN (SELECT incident_id FROM incidents WHERE status = 'new'), false)
-        ) AS shown
+        app_id, app,
+        count(*) AS sign_ins,
+        count(*) FILTER (WHERE failed AND incident_id IS NULL) AS strays,
+        count(*) FILTER (WHERE incident_id IS NULL) AS outside_incidents,
+        max(seen_at) AS last_at
     FROM attempts
     WHERE seen_at >= $since AND seen_at < $until
+    GROUP BY app_id, app
+),
+failed AS (
+    SELECT
+        app_id,
+        count(*) AS failures,
+        count(DISTINCT device_id) AS devices,
+        count(DISTINCT user_id) AS users,
+        min(seen_at) AS first_seen_at,
+        max(seen_at) AS last_seen_at
+    FROM shown
+    GROUP BY app_id
 ),
 exposure AS (
     SELECT
-        s.app_id,
-        max_by(s.app, ROW(s.seen_at, s.sign_in_id, s.workspace_id, s.source_table)) AS app,
-        count(*) FILTER (WHERE s.shown) AS failures,
-        count(*) AS sign_ins,
-        count(*) FILTER (WHERE s.failed AND s.incident_id IS NULL) AS strays,
-        count(*) FILTER (WHERE s.incident_id IS NULL) AS outside_incidents,
-        count(DISTINCT s.device_id) FILTER (WHERE s.shown) AS devices,
-        count(DISTINCT s.user_id) FILTER (WHERE s.shown) AS users,
-        min(s.seen_at) FILTER (WHERE s.shown) AS first_seen_at,
-        max(s.seen_at) FILTER (WHERE s.shown) AS last_seen_at
-    FROM attempt AS s
-    GROUP BY s.app_id
+        a.app_id,
+        max_by(a.app, ROW(a.last_at, a.app)) AS app,
+        coalesce(max(f.failures), 0) AS failures,
+        CAST(sum(a.sign_ins) AS BIGINT) AS sign_ins,
+        CAST(sum(a.strays) AS BIGINT) AS strays,
+        CAST(sum(a.outside_incidents) AS BIGINT) AS outside_incidents,
+        coalesce(max(f.devices), 0) AS devices,
+        coalesce(max(f.users), 0) AS users,
+        max(f.first_seen_at) AS first_seen_at,
+        max(f.last_seen_at) AS last_seen_at
+    FROM borne AS a
+    LEFT JOIN failed AS f ON a.app_id IS NOT DISTINCT FROM f.app_id
+    GROUP BY a.app_id
 ),
 last_change AS (
     SELECT e.app_id, c.change_id, c.changed_at, c.change
@@ -34,9 +55,8 @@ last_change AS (
 ),
 likely AS (
     SELECT s.app_id, i.cause
-    FROM attempt AS s
+    FROM shown AS s
     INNER JOIN incidents AS i ON s.incident_id = i.incident_id
-    WHERE s.shown
     GROUP BY s.app_id, i.cause
     QUALIFY row_number() OVER (PARTITION BY s.app_id ORDER BY count(*) DESC, i.cause) = 1
 )

@@ -21,44 +21,60 @@ shown AS (
             WHERE h.change_id = c.change_id
         ))
 ),
-near AS (
-    SELECT s.sign_in_id, s.seen_at, s.result_code, s.device_id, s.app_id, s.user_id, s.domain, s.policies
-    FROM sign_ins AS s
-    WHERE s.seen_at >= (SELECT min(changed_at) FROM shown) - INTERVAL '48 hours'
-        AND s.seen_at < $until
+-- by what sign-ins tell whom it touches; one relation with the times in it: what is joined to all sign-ins is to be joined
+-- by its value, not by its times
+aimed AS (
+    SELECT
+        c.workspace_id, c.change_id, c.changed_at,
+        CASE WHEN c.change_kind = 'federation' THEN 'Domain' ELSE c.target_type END AS target_type,
+        CASE WHEN c.change_kind = 'federation' THEN lower(c.target) ELSE c.target_id END AS target_id,
+        c.changed_at - INTERVAL '48 hours' AS begins_at,
+        least(c.changed_at + INTERVAL '48 hours', $until) AS ends_at
+    FROM shown AS c
 ),
 listed AS (
-    SELECT n.sign_in_id, n.seen_at, n.result_code, p.policy.id AS policy_id
-    FROM near AS n
-    CROSS JOIN UNNEST(n.policies) AS p(policy)
-    WHERE p.policy.id IN (SELECT target_id FROM shown WHERE target_type = 'Policy')
+    SELECT s.seen_at, s.result_code, p.policy.id AS policy_id
+    FROM sign_ins AS s
+    CROSS JOIN UNNEST(s.policies) AS p(policy)
+    WHERE s.seen_at >= (SELECT min(begins_at) FROM aimed WHERE target_type = 'Policy')
+        AND s.seen_at < (SELECT max(ends_at) FROM aimed WHERE target_type = 'Policy')
 ),
-keyed AS (
-    SELECT 'Device' AS target_type, device_id AS target_id, seen_at, result_code FROM near WHERE device_id IS NOT NULL
+touching AS (
+    SELECT c.workspace_id, c.change_id, c.changed_at, s.seen_at, s.result_code
+    FROM aimed AS c
+    INNER JOIN sign_ins AS s
+        ON c.target_type = 'Device' AND c.target_id = s.device_id AND s.seen_at >= c.begins_at AND s.seen_at < c.ends_at
     UNION ALL
-    SELECT 'Application' AS target_type, app_id AS target_id, seen_at, result_code FROM near WHERE app_id IS NOT NULL
+    SELECT c.workspace_id, c.change_id, c.changed_at, s.seen_at, s.result_code
+    FROM aimed AS c
+    INNER JOIN sign_ins AS s
+        ON c.target_type = 'Application' AND c.target_id = s.app_id AND s.seen_at >= c.begins_at AND s.seen_at < c.ends_at
     UNION ALL
-    SELECT 'User' AS target_type, user_id AS target_id, seen_at, result_code FROM near WHERE user_id IS NOT NULL
+    SELECT c.workspace_id, c.change_id, c.changed_at, s.seen_at, s.result_code
+    FROM aimed AS c
+    INNER JOIN sign_ins AS s
+        ON c.target_type = 'User' AND c.target_id = s.user_id AND s.seen_at >= c.begins_at AND s.seen_at < c.ends_at
     UNION ALL
-    SELECT 'Domain' AS target_type, domain AS target_id, seen_at, result_code FROM near WHERE domain IS NOT NULL
+    SELECT c.workspace_id, c.change_id, c.changed_at, s.seen_at, s.result_code
+    FROM aimed AS c
+    INNER JOIN sign_ins AS s
+        ON c.target_type = 'Domain' AND c.target_id = s.domain AND s.seen_at >= c.begins_at AND s.seen_at < c.ends_at
     UNION ALL
-    SELECT 'Policy' AS target_type, policy_id AS target_id, seen_at, result_code FROM listed
+    SELECT c.workspace_id, c.change_id, c.changed_at, s.seen_at, s.result_code
+    FROM aimed AS c
+    INNER JOIN listed AS s
+        ON c.target_type = 'Policy' AND c.target_id = s.policy_id AND s.seen_at >= c.begins_at AND s.seen_at < c.ends_at
 ),
 touched AS (
     SELECT
-        c.workspace_id,
-        c.change_id,
-        count(*) FILTER (WHERE k.result_code = '50099' AND k.seen_at < c.changed_at) AS failures_before,
-        count(*) FILTER (WHERE k.result_code = '50099' AND k.seen_at >= c.changed_at) AS failures_after,
-        count(*) FILTER (WHERE k.seen_at < c.changed_at) AS sign_ins_before,
-        count(*) FILTER (WHERE k.seen_at >= c.changed_at) AS sign_ins_after
-    FROM shown AS c
-    INNER JOIN keyed AS k
-        ON k.target_type = CASE WHEN c.change_kind = 'federation' THEN 'Domain' ELSE c.target_type END
-        AND k.target_id = CASE WHEN c.change_kind = 'federation' THEN lower(c.target) ELSE c.target_id END
-        AND k.seen_at >= c.changed_at - INTERVAL '48 hours'
-        AND k.seen_at < c.changed_at + INTERVAL '48 hours'
-    GROUP BY c.workspace_id, c.change_id
+        workspace_id,
+        change_id,
+        count(*) FILTER (WHERE result_code = '50099' AND seen_at < changed_at) AS failures_before,
+        count(*) FILTER (WHERE result_code = '50099' AND seen_at >= changed_at) AS failures_after,
+        count(*) FILTER (WHERE seen_at < changed_at) AS sign_ins_before,
+        count(*) FILTER (WHERE seen_at >= changed_at) AS sign_ins_after
+    FROM touching
+    GROUP BY workspace_id, change_id
 ),
 blamed AS (
     SELECT change_id, count(*) AS incidents

@@ -1,32 +1,35 @@
 -- by_user.csv: one user with failures, most failures first. Failures of no known user stand in a row without an id.
 -- authentication requirement and MFA result are those of the last failure; devices and apps are those of the failures.
-WITH attempt AS (
-    SELECT
-        *,
-        failed AND (
-            NOT $since_last OR coalesce(incident_id IN (SELECT incident_id FROM incidents WHERE status = 'new'), false)
-        ) AS shown
+WITH shown AS (
+    SELECT f.*
+    FROM failures AS f
+    LEFT JOIN incidents AS i ON f.incident_id = i.incident_id
+    WHERE f.seen_at >= $since AND f.seen_at < $until AND (NOT $since_last OR i.status = 'new')
+),
+attempt AS (
+    SELECT user_id, max_by("user", ROW(seen_at, sign_in_id, workspace_id, source_table)) AS "user", count(*) AS sign_ins
     FROM attempts
     WHERE seen_at >= $since AND seen_at < $until
+        AND coalesce(user_id, '') IN (SELECT coalesce(user_id, '') FROM shown)
+    GROUP BY user_id
 ),
 exposure AS (
     SELECT
-        user_id,
-        max_by("user", ROW(seen_at, sign_in_id, workspace_id, source_table)) AS "user",
-        count(*) FILTER (WHERE shown) AS failures,
-        count(*) AS sign_ins,
-        count(DISTINCT device_id) FILTER (WHERE shown) AS devices,
-        count(DISTINCT app_id) FILTER (WHERE shown) AS apps,
-        min(seen_at) FILTER (WHERE shown) AS first_seen_at,
-        max(seen_at) FILTER (WHERE shown) AS last_seen_at
-    FROM attempt
-    GROUP BY user_id
-    HAVING count(*) FILTER (WHERE shown) > 0
+        f.user_id,
+        max(a."user") AS "user",
+        count(*) AS failures,
+        max(a.sign_ins) AS sign_ins,
+        count(DISTINCT f.device_id) AS devices,
+        count(DISTINCT f.app_id) AS apps,
+        min(f.seen_at) AS first_seen_at,
+        max(f.seen_at) AS last_seen_at
+    FROM shown AS f
+    INNER JOIN attempt AS a ON f.user_id IS NOT DISTINCT FROM a.user_id
+    GROUP BY f.user_id
 ),
 last_failure AS (
     SELECT user_id, authentication_requirement, mfa_result
-    FROM attempt
-    WHERE shown
+    FROM shown
     QUALIFY row_number() OVER (
         PARTITION BY user_id ORDER BY seen_at DESC, sign_in_id, workspace_id, source_table
     ) = 1
@@ -38,12 +41,11 @@ security_info AS (
     QUALIFY row_number() OVER (PARTITION BY target_id ORDER BY changed_at DESC, change_id, workspace_id) = 1
 ),
 likely AS (
-    SELECT a.user_id, i.cause
-    FROM attempt AS a
-    INNER JOIN incidents AS i ON a.incident_id = i.incident_id
-    WHERE a.shown
-    GROUP BY a.user_id, i.cause
-    QUALIFY row_number() OVER (PARTITION BY a.user_id ORDER BY count(*) DESC, i.cause) = 1
+    SELECT s.user_id, i.cause
+    FROM shown AS s
+    INNER JOIN incidents AS i ON s.incident_id = i.incident_id
+    GROUP BY s.user_id, i.cause
+    QUALIFY row_number() OVER (PARTITION BY s.user_id ORDER BY count(*) DESC, i.cause) = 1
 )
 SELECT
     e.user_id,
