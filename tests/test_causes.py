@@ -129,3 +129,109 @@ def test_what_ends_within_hours_speaks_against_a_policy_that_nobody_changed_back
     assert _causes(con) == ["policy_change"]
     ((against,),) = con.execute("SELECT evidence_against FROM causes WHERE cause = 'policy_change'").fetchall()
     assert ("nothing was changed back" in against) is not changed_back
+
+
+def _named(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str | None]]:
+    judge.judge(con, list(PACK.values()), SINCE, UNTIL)
+    return con.execute("SELECT cause, change_id FROM found_incidents").fetchall()
+
+
+def _against(con: duckdb.DuckDBPyConnection, cause: str) -> str:
+    ((said,),) = con.execute("SELECT evidence_against FROM causes WHERE cause = $cause", {"cause": cause}).fetchall()
+    return str(said)
+
+
+def test_a_change_after_which_a_scope_fails_no_more_than_before_it_is_not_the_cause(
+    landed: Callable[..., duckdb.DuckDBPyConnection],
+) -> None:
+    story = BY_CAUSE["client_version_regression"]()
+    policy, later = target("Policy", "policy-w", "Known devices"), ONSET + timedelta(hours=1, minutes=20)
+    story.changes.append(audit("Update conditional access policy", policy, ActivityDateTime=later))
+    con = landed(*story.pages(), workspace_id="w")
+    assert _named(con) == [("client_version_regression", None)]
+    ((alike,),) = con.execute("SELECT failed_alike_before FROM incident_changes WHERE touches = 'policy'").fetchall()
+    assert alike > 0.5
+
+
+@pytest.mark.parametrize("well_until", [True, False])
+def test_a_registration_changed_after_some_strays_is_the_cause_if_the_device_went_well_until_then(
+    landed: Callable[..., duckdb.DuckDBPyConnection], *, well_until: bool
+) -> None:
+    changed_at = ONSET + timedelta(hours=4, minutes=30)
+    story = calm().refuse(
+        lambda one: (
+            one["UserId"] == "user-0"
+            and (not well_until or one["CreatedDateTime"] >= changed_at or one["CreatedDateTime"].hour in (9, 11))
+        )
+    )
+    joined = target("Device", "object-0", "PC-0", DeviceId=(None, '"device-0"'))
+    story.changes.append(audit("Add device", joined, Id="change-1", ActivityDateTime=changed_at))
+    expected = ("device_reregistered", "change-1") if well_until else ("device_key_lost", None)
+    assert _named(landed(*story.pages(), workspace_id="w")) == [expected]
+
+
+@pytest.mark.parametrize("cause", ["app_config_change", "policy_change"])
+def test_a_policy_that_spares_most_of_those_it_is_in_force_for_is_not_the_cause(
+    landed: Callable[..., duckdb.DuckDBPyConnection], cause: str
+) -> None:
+    story = BY_CAUSE[cause]()
+    if cause != "policy_change":
+        story.change("Update conditional access policy", target("Policy", "policy-i", "Phones need a device"))
+        story.changes[-1]["Id"] = "change-2"
+    con = landed(*story.pages(), workspace_id="w")
+    assert _causes(con) == [cause]
+    assert ("it is in force for only" in _against(con, "policy_change")) is (cause != "policy_change")
+
+
+@pytest.mark.parametrize("cause", ["app_config_change", "app_credential_change"])
+@pytest.mark.parametrize("changed_back", [False, True])
+def test_what_ends_within_hours_speaks_against_an_application_that_nobody_changed_back(
+    landed: Callable[..., duckdb.DuckDBPyConnection], cause: str, *, changed_back: bool
+) -> None:
+    story, end = BY_CAUSE[cause](), ONSET + timedelta(hours=3)
+    for record in story.sign_ins:
+        if record["CreatedDateTime"] >= end and record["ResultType"] == "50099":
+            record["ResultType"] = "0"
+    story.refuse(lambda one: bool(one["AppId"] in ("app-1", "app-2")), until=end)
+    for record in story.sign_ins:
+        record["AppId"] = "app-1" if record["AppId"] == "app-2" else record["AppId"]
+    if changed_back:
+        story.changes.append(story.changes[0] | {"Id": "change-2", "ActivityDateTime": end})
+    con = landed(*story.pages(), workspace_id="w")
+    _causes(con)
+    assert ("nothing was changed back" in _against(con, cause)) is not changed_back
+
+
+@pytest.mark.parametrize("cause", ["client_version_regression", None])
+def test_it_speaks_against_a_regression_that_the_build_worked_for_days(
+    landed: Callable[..., duckdb.DuckDBPyConnection], cause: str | None
+) -> None:
+    story = (
+        BY_CAUSE[cause]() if cause else calm().refuse(lambda one: bool(one["DeviceDetail"]["browser"] == "Broker 2.7"))
+    )
+    con = landed(*story.pages(), workspace_id="w")
+    assert _causes(con) == [cause or "unexplained"]
+    assert ("succeeded before the onset" in _against(con, "client_version_regression")) is (cause is None)
+
+
+def test_a_domain_of_which_no_change_is_on_record_is_no_federation_change(
+    landed: Callable[..., duckdb.DuckDBPyConnection],
+) -> None:
+    story = BY_CAUSE["federation_change"]()
+    story.changes = [audit("Update user", target("User", "user-1", "Ann"), ActivityDateTime=ONSET)]
+    assert _causes(landed(*story.pages(), workspace_id="w")) == ["unexplained"]
+
+
+def test_two_who_used_a_device_before_make_no_clone_of_it(landed: Callable[..., duckdb.DuckDBPyConnection]) -> None:
+    story = calm().add(
+        *(
+            attempt(2, SINCE + timedelta(days=day, hours=hour, minutes=30), DeviceDetail=device(0))
+            for day in range((UNTIL - SINCE).days)
+            for hour in (range(8, 18) if day >= (ONSET - SINCE).days else (19, 20))
+        )
+    )
+    story.refuse(
+        lambda one: bool(one["DeviceDetail"].get("deviceId") == "device-0" and one["CreatedDateTime"].hour % 2 == 0),
+        UNTIL,
+    )
+    assert _causes(landed(*story.pages(), workspace_id="w")) == ["device_key_unavailable"]

@@ -8,7 +8,7 @@
 -- mechanism: doubtful
 -- requires: table:AuditLogs
 -- params: within=72
--- weights: base=-6 on_app=3 change=6 devices=1 others=-1 stranger=-3 never=-3 alone=-3
+-- weights: base=-6 on_app=3 change=6 devices=1 others=-1 stranger=-3 never=-3 alone=-3 one_device=-2 brief=-2
 -- references: entra-docs monitoring-health/reference-audit-activities.md
 -- false_positives: A build of the app rolled out at the same time; a change of its configuration within the same hours.
 -- remediation: Compare the application's current keys with what its clients use, roll the change back on one client and watch; a changed app secret is no known reason for a refused device signature.
@@ -17,13 +17,27 @@ WITH strongest AS (
     FROM incident_changes
     WHERE change_kind IN ('credential', 'certificate', 'key') AND touches = 'app' AND delay_hours <= $within
     QUALIFY row_number() OVER (PARTITION BY incident_id ORDER BY strength DESC, changed_at DESC, change_id) = 1
+),
+-- what ended within hours, though the application was not changed back, was not its doing
+changed_back AS (
+    SELECT DISTINCT i.incident_id
+    FROM strongest AS i
+    INNER JOIN changes AS c ON i.change_id = c.change_id AND i.change_workspace_id = c.workspace_id
+    INNER JOIN incident_facts AS f ON i.incident_id = f.incident_id
+    INNER JOIN changes AS a
+        ON a.change_kind IN ('app_config', 'credential', 'certificate', 'key') AND a.target_id = c.target_id
+        AND a.changed_at > f.first_seen_at AND a.changed_at <= f.last_seen_at + INTERVAL '12 hours'
 )
 SELECT
     f.incident_id,
     $base + $on_app * f.app_share + $change * coalesce(c.strength, 0e0) + $devices * least(1e0, f.devices / 5e0)
         + $others * least(1e0, 3e0 * coalesce(k.other_apps_rate, 0e0)) + $stranger * f.strange_share
         + $never * CASE WHEN h.app_succeeded = 0 THEN 1e0 ELSE 0e0 END
-        + $alone * CASE WHEN f.users < 2 THEN 1e0 ELSE 0e0 END AS log_odds,
+        + $alone * CASE WHEN f.users < 2 THEN 1e0 ELSE 0e0 END
+        + $one_device * CASE WHEN f.device_share >= 8e-1 THEN 1e0 ELSE 0e0 END
+        + $brief * CASE
+            WHEN s.succeeded_after > 5 AND b.incident_id IS NULL THEN greatest(0e0, 1e0 - f.core_hours / 8e0) ELSE 0e0
+        END AS log_odds,
     c.change_id,
     c.change_workspace_id,
     concat(
@@ -35,11 +49,16 @@ SELECT
     concat(
         CASE WHEN c.change_id IS NULL THEN 'No credential change of this application stands before the onset. ' ELSE '' END,
         CASE WHEN c.failures_before_it > 0 THEN concat(c.failures_before_it, ' failures came before that change. ') ELSE '' END,
+        CASE WHEN f.device_share >= 8e-1 THEN 'Nearly all of it is on one device. ' ELSE '' END,
+        CASE WHEN c.change_id IS NOT NULL AND s.succeeded_after > 5 AND b.incident_id IS NULL AND f.core_hours < 8e0
+            THEN 'It ended within hours, though nothing was changed back. ' ELSE '' END,
         CASE WHEN h.app_succeeded = 0 THEN 'The application has never once succeeded. ' ELSE '' END,
         'An application''s credential does not sign a device''s token: how it could break one is doubtful.'
     ) AS evidence_against
 FROM incident_facts AS f
 INNER JOIN incident_controls AS k ON f.incident_id = k.incident_id
 INNER JOIN incident_histories AS h ON f.incident_id = h.incident_id
+INNER JOIN incident_scope_periods AS s ON f.incident_id = s.incident_id
 LEFT JOIN strongest AS c ON f.incident_id = c.incident_id
+LEFT JOIN changed_back AS b ON f.incident_id = b.incident_id
 WHERE f.app_share >= 5e-1

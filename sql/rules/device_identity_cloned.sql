@@ -16,7 +16,7 @@ SELECT
     $base + $on_device * f.device_share
         + $strangers * least(1e0, h.new_users / nullif(1e0 + $newcomers, 0e0)) * coalesce(h.new_users / nullif(h.device_users, 0), 0e0)
         + $working * CASE WHEN h.new_users >= $newcomers AND h.device_succeeded_during > 0 THEN 1e0 ELSE 0e0 END
-        + $apart * least(1e0, 4e0 * h.apart_share)
+        + $apart * least(1e0, 4e0 * h.apart_share) * least(1e0, h.new_users)
         + $few * CASE WHEN h.new_users < $newcomers THEN 1e0 ELSE 0e0 END
         + $unknown * CASE WHEN h.device_succeeded_before = 0 THEN 1e0 ELSE 0e0 END AS log_odds,
     CAST(NULL AS VARCHAR) AS change_id,

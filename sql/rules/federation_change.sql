@@ -8,7 +8,7 @@
 -- mechanism: doubtful
 -- requires: table:AuditLogs
 -- params: within=72
--- weights: base=-7 change=6 users=1 apps=1 domain=2 scope=1 others=-1 alone=-3 brief=-2
+-- weights: base=-7 change=6 users=1 apps=1 domain=2 scope=1 others=-1 alone=-3 brief=-2 unrecorded=-2
 -- references: AADSTS5000811; Set federation settings on domain
 -- false_positives: A network or a policy that only people of this domain use.
 -- remediation: Compare the domain's federation settings and token-signing certificate with the identity provider's, and set them right or back.
@@ -38,7 +38,8 @@ SELECT
         + $alone * CASE WHEN f.users < 2 THEN 1e0 ELSE 0e0 END
         + $brief * CASE
             WHEN p.succeeded_after > 5 AND b.incident_id IS NULL THEN greatest(0e0, 1e0 - f.core_hours / 8e0) ELSE 0e0
-        END AS log_odds,
+        END
+        + $unrecorded * CASE WHEN c.change_id IS NULL THEN 1e0 ELSE 0e0 END AS log_odds,
     c.change_id,
     c.change_workspace_id,
     concat(

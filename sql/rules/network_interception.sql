@@ -7,7 +7,7 @@
 -- tags: network
 -- mechanism: direct
 -- params: within=72
--- weights: base=-6 source=4 devices=1 apps=1 elsewhere_well=3 scope=1 change=2 stranger=-5 few=-4 one_app=-1
+-- weights: base=-6 source=4 devices=1 apps=1 elsewhere_well=3 scope=1 change=2 stranger=-5 few=-4 one_app=-1 one_device=-2
 -- references: AADSTS50192; Global Secure Access TLS inspection
 -- false_positives: An attack from one address; an office where one build or one policy is used alone.
 -- remediation: Exempt the sign-in service's hosts from inspection on this way out, and let one device sign in past it.
@@ -35,8 +35,9 @@ SELECT
             WHEN k.other_networks_attempts >= 5 THEN 1e0 - least(1e0, 3e0 * k.other_networks_rate) ELSE 0e0
         END
         + $scope * CASE WHEN f.scope_kind IN ('ip', 'network', 'region') THEN 1e0 ELSE 0e0 END + $change * coalesce(c.strength, 0e0)
-        + $stranger * f.strange_share + $few * CASE WHEN f.devices < 2 THEN 1e0 ELSE 0e0 END
-        + $one_app * CASE WHEN f.apps = 1 THEN 1e0 ELSE 0e0 END AS log_odds,
+        + $stranger * f.strange_share + $few * CASE WHEN f.devices < 2 OR f.users < 2 THEN 1e0 ELSE 0e0 END
+        + $one_app * CASE WHEN f.apps = 1 THEN 1e0 ELSE 0e0 END
+        + $one_device * CASE WHEN f.device_share >= 8e-1 THEN 1e0 ELSE 0e0 END AS log_odds,
     c.change_id,
     c.change_workspace_id,
     concat(
@@ -47,6 +48,7 @@ SELECT
         coalesce('; ' || c.told, ''), '.'
     ) AS evidence_for,
     concat(
+        CASE WHEN f.users < 2 THEN 'Only one user is behind it. ' ELSE '' END,
         CASE WHEN k.other_networks_attempts < 5 THEN 'The same devices hardly signed in from elsewhere. ' ELSE '' END,
         CASE WHEN f.strange_share > 0e0 THEN concat(CAST(floor(1e2 * f.strange_share + 5e-1) AS BIGINT),
             ' of 100 failures come from where their user never succeeded. ') ELSE '' END,

@@ -8,7 +8,7 @@
 -- mechanism: indirect
 -- requires: table:AuditLogs
 -- params: within=72
--- weights: base=-5 change=6 users=1 apps=1 scope=2 outside=-1 stranger=-3 few=-3 one_device=-2 brief=-2
+-- weights: base=-5 change=6 users=1 apps=1 scope=2 outside=-1 stranger=-3 few=-3 one_device=-2 brief=-2 spared=-3
 -- references: entra-docs monitoring-health/reference-audit-activities.md
 -- false_positives: A build or a network that broke shortly after an unrelated policy change.
 -- remediation: Set the policy to report-only for one of the users and see whether the failures end; then find why these devices cannot prove themselves.
@@ -44,7 +44,9 @@ SELECT
         + $one_device * CASE WHEN f.device_share >= 8e-1 THEN 1e0 ELSE 0e0 END
         + $brief * CASE
             WHEN p.succeeded_after > 5 AND b.incident_id IS NULL THEN greatest(0e0, 1e0 - f.core_hours / 8e0) ELSE 0e0
-        END AS log_odds,
+        END
+        -- a policy spares nobody whom it is in force for: there as many are refused as in the incident's own scope
+        + $spared * greatest(0e0, coalesce(1e0 - c.in_force_rate / nullif(p.rate_during, 0e0), 0e0)) AS log_odds,
     c.change_id,
     c.change_workspace_id,
     concat(
@@ -57,6 +59,9 @@ SELECT
         CASE WHEN c.change_id IS NOT NULL AND c.touched_share IS NULL
             THEN 'The failures list no policy: whom the change touches could not be seen. ' ELSE '' END,
         CASE WHEN c.failures_before_it > 0 THEN concat(c.failures_before_it, ' failures came before that change. ') ELSE '' END,
+        CASE WHEN c.in_force_rate < p.rate_during / 2e0
+            THEN concat('Of all sign-ins that it is in force for only ', CAST(floor(1e2 * c.in_force_rate + 5e-1) AS BIGINT),
+                ' of 100 were refused from then on, here ', CAST(floor(1e2 * p.rate_during + 5e-1) AS BIGINT), '. ') ELSE '' END,
         CASE WHEN p.succeeded_after > 5 AND b.incident_id IS NULL AND f.core_hours < 8e0
             THEN 'It ended within hours, though nothing was changed back. ' ELSE '' END,
         'A policy asks for a signature, it does not spoil one.'

@@ -10,8 +10,10 @@
 -- touched_share: failures of the incident that it touches, 0 to 1; empty where nothing says whom a policy touches
 -- delay_hours: from the change to the onset
 -- failures_before_it: failures of the incident before the change
+-- failed_alike_before: how often the incident's scope was refused from its onset to a change that came after it, against how often since: 1 is as often, 0 never
+-- in_force_rate: of the sign-ins that a policy is in force for, the share refused from the change and the onset on; empty where no sign-in lists it
 -- replaces_registration: whether it put in place or removed the registration of the device that it touches
--- strength: 0 to 1: touched share, less the longer it took (half after two days), less the failures that came before it, less where a policy asks for no device
+-- strength: 0 to 1: touched share, less the longer it took (half after two days), less the failures that came before it, less where all failed alike before it, less where a policy asks for no device
 -- told: the change and its time in words
 WITH touching AS (
     SELECT c.change_id, c.workspace_id, 'device' AS touches, 'device' AS kind, c.target_id AS "value"
@@ -77,12 +79,121 @@ touched AS (
         OR lower(c.change) LIKE 'create certificate%' OR lower(c.change) LIKE 'update certificate%'
         OR lower(c.change) LIKE 'delete certificate%'
 ),
-earlier AS (
-    SELECT t.incident_id, t.change_id, t.workspace_id, count(*) FILTER (WHERE f.seen_at < c.changed_at) AS failures_before_it
+paired AS (
+    SELECT DISTINCT
+        t.incident_id, t.change_id, t.workspace_id, c.changed_at, c.change_kind, c.target_id,
+        i.first_seen_at, i.last_seen_at, i.scope_kind, i.scope_value, i.failures
     FROM touched AS t
     INNER JOIN changes AS c ON t.change_id = c.change_id AND t.workspace_id = c.workspace_id
-    INNER JOIN failures AS f ON t.incident_id = f.incident_id
-    GROUP BY t.incident_id, t.change_id, t.workspace_id
+    INNER JOIN incident_facts AS i ON t.incident_id = i.incident_id
+    WHERE c.changed_at >= i.first_seen_at - INTERVAL '14 days'
+        -- a device's registration is seldom changed: that of the very device is thought of later than others
+        AND c.changed_at <= CASE WHEN t.touches = 'device' THEN i.last_seen_at ELSE i.tenth_at END
+),
+-- A change that came after the first failure may still be the cause, if strays stood before it. Then the scope went well
+-- until it: these are the scope's successes from the onset to the change, those that many share by quarters of an hour.
+late AS (
+    SELECT * FROM paired WHERE changed_at > first_seen_at
+),
+earlier AS (
+    SELECT
+        l.incident_id, l.change_id, l.workspace_id,
+        count(*) AS failures_before_it,
+        -- a user's retries within an hour are one try
+        count(DISTINCT concat(coalesce(f.user_id, ''), ' ', CAST(CAST(date_trunc('hour', f.seen_at) AS TIMESTAMP) AS VARCHAR)))
+            AS tries_before_it
+    FROM late AS l
+    INNER JOIN failures AS f ON l.incident_id = f.incident_id AND f.seen_at < l.changed_at
+    GROUP BY l.incident_id, l.change_id, l.workspace_id
+),
+good_then AS (
+    SELECT l.incident_id, l.change_id, l.workspace_id, c.successes
+    FROM late AS l
+    INNER JOIN slot_counts AS c
+        ON l.scope_kind = c.kind AND l.scope_value = c."value"
+        AND c.slot > date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', l.first_seen_at)) // 900
+        AND c.slot < date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', l.changed_at)) // 900
+    UNION ALL
+    SELECT l.incident_id, l.change_id, l.workspace_id, 1
+    FROM late AS l
+    INNER JOIN touched_sign_ins AS s
+        ON s.result_code = '0' AND l.scope_kind = 'device' AND l.scope_value = s.device_id AND s.seen_at >= l.first_seen_at AND s.seen_at < l.changed_at
+    UNION ALL
+    SELECT l.incident_id, l.change_id, l.workspace_id, 1
+    FROM late AS l
+    INNER JOIN touched_sign_ins AS s
+        ON s.result_code = '0' AND l.scope_kind = 'user' AND l.scope_value = coalesce(s."user", s.user_id)
+        AND s.seen_at >= l.first_seen_at AND s.seen_at < l.changed_at
+    UNION ALL
+    SELECT l.incident_id, l.change_id, l.workspace_id, 1
+    FROM late AS l
+    INNER JOIN touched_sign_ins AS s
+        ON s.result_code = '0' AND l.scope_kind = 'ip' AND l.scope_value = s.ip AND s.seen_at >= l.first_seen_at AND s.seen_at < l.changed_at
+    UNION ALL
+    SELECT l.incident_id, l.change_id, l.workspace_id, 1
+    FROM late AS l
+    INNER JOIN (SELECT ip, network AS "value" FROM addresses UNION SELECT ip, subnet FROM addresses) AS a
+        ON l.scope_kind = 'network' AND l.scope_value = a."value"
+    INNER JOIN known_successes AS s ON a.ip = s.ip AND s.seen_at >= l.first_seen_at AND s.seen_at < l.changed_at
+    UNION ALL
+    SELECT l.incident_id, l.change_id, l.workspace_id, 1
+    FROM late AS l
+    INNER JOIN policy_scopes AS p ON l.scope_kind = 'policy' AND l.scope_value = p.policy_id
+    INNER JOIN policy_apps AS a ON p.policy_id = a.policy_id
+    INNER JOIN known_successes AS s
+        ON p.user_id = s.user_id AND p.platform = s.platform AND a.app_id = s.app_id
+        AND s.seen_at >= l.first_seen_at AND s.seen_at < l.changed_at
+),
+gap AS (
+    SELECT
+        e.incident_id, e.change_id, e.workspace_id, e.failures_before_it,
+        -- as if four more had gone well, lest one stray shortly before the change says much
+        e.tries_before_it / (e.tries_before_it + coalesce(g.successes, 0) + 4e0) AS rate_then,
+        (i.failures - e.failures_before_it) / nullif(
+            i.failures - e.failures_before_it + greatest(0, p.succeeded_during - coalesce(g.successes, 0)), 0) AS rate_since
+    FROM earlier AS e
+    INNER JOIN incident_facts AS i ON e.incident_id = i.incident_id
+    INNER JOIN incident_scope_periods AS p ON e.incident_id = p.incident_id
+    LEFT JOIN (
+        SELECT incident_id, change_id, workspace_id, sum(successes) AS successes
+        FROM good_then
+        GROUP BY incident_id, change_id, workspace_id
+    ) AS g ON e.incident_id = g.incident_id AND e.change_id = g.change_id AND e.workspace_id = g.workspace_id
+),
+-- What became, from the change and the onset on, of the sign-ins that a policy is in force for; in an incident whose scope
+-- is the policy itself there is nothing to compare.
+in_question AS (
+    SELECT DISTINCT
+        incident_id, change_id, workspace_id, target_id AS policy_id,
+        date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', greatest(first_seen_at, changed_at))) // 900 AS from_slot,
+        date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', last_seen_at)) // 900 AS to_slot
+    FROM paired
+    WHERE change_kind = 'policy' AND NOT (scope_kind = 'policy' AND scope_value = target_id)
+        AND changed_at >= first_seen_at - INTERVAL '72 hours'
+),
+under_policy AS (
+    SELECT p.policy_id, s.slot, s.failed, count(*) AS attempts
+    FROM (
+        SELECT
+            user_id, platform, app_id, false AS failed,
+            date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', seen_at)) // 900 AS slot
+        FROM known_successes
+        UNION ALL
+        SELECT user_id, platform, app_id, true, date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', seen_at)) // 900
+        FROM failures
+    ) AS s
+    INNER JOIN policy_scopes AS p ON s.user_id = p.user_id AND s.platform = p.platform
+    INNER JOIN policy_apps AS a ON p.policy_id = a.policy_id AND s.app_id = a.app_id
+    WHERE p.policy_id IN (SELECT policy_id FROM in_question)
+    GROUP BY p.policy_id, s.slot, s.failed
+),
+in_force AS (
+    SELECT
+        q.incident_id, q.change_id, q.workspace_id,
+        coalesce(sum(u.attempts) FILTER (WHERE u.failed), 0) / nullif(sum(u.attempts), 0) AS in_force_rate
+    FROM in_question AS q
+    INNER JOIN under_policy AS u ON q.policy_id = u.policy_id AND u.slot >= q.from_slot AND u.slot <= q.to_slot
+    GROUP BY q.incident_id, q.change_id, q.workspace_id
 ),
 dated AS (
     SELECT
@@ -96,25 +207,31 @@ dated AS (
         t.share AS touched_share,
         greatest(0, date_diff('second', date_trunc('second', c.changed_at), date_trunc('second', i.first_seen_at))) / 36e2
             AS delay_hours,
-        e.failures_before_it,
+        coalesce(e.failures_before_it, 0) AS failures_before_it,
+        least(1e0, coalesce(e.rate_then / nullif(e.rate_since, 0e0), 0e0)) AS failed_alike_before,
+        r.in_force_rate,
         i.failures,
         CASE WHEN n.asks_for_no_device THEN 5e-1 ELSE 1e0 END AS plausible
     FROM touched AS t
+    INNER JOIN paired AS k
+        ON t.incident_id = k.incident_id AND t.change_id = k.change_id AND t.workspace_id = k.workspace_id
     INNER JOIN changes AS c ON t.change_id = c.change_id AND t.workspace_id = c.workspace_id
     INNER JOIN incident_facts AS i ON t.incident_id = i.incident_id
-    INNER JOIN earlier AS e
+    LEFT JOIN gap AS e
         ON t.incident_id = e.incident_id AND t.change_id = e.change_id AND t.workspace_id = e.workspace_id
+    LEFT JOIN in_force AS r
+        ON t.incident_id = r.incident_id AND t.change_id = r.change_id AND t.workspace_id = r.workspace_id
     LEFT JOIN condition AS n ON t.change_id = n.change_id AND t.workspace_id = n.workspace_id
-    WHERE c.changed_at <= i.tenth_at AND c.changed_at >= i.first_seen_at - INTERVAL '14 days'
+    WHERE c.changed_at <= i.tenth_at OR 3 * e.failures_before_it <= i.failures
 )
 SELECT
     incident_id, change_id, change_workspace_id, changed_at, change, change_kind, touches, touched_share, delay_hours,
-    failures_before_it,
+    failures_before_it, failed_alike_before, in_force_rate,
     touches = 'device' AND (
         change_kind = 'device_registration' OR lower(change) LIKE 'delete device%' OR lower(change) LIKE 'hard delete device%'
     ) AS replaces_registration,
     coalesce(touched_share, 5e-1) * plausible * 48e0 / (48e0 + delay_hours) * (1e0 - failures_before_it / failures)
-        AS strength,
+        * (1e0 - failed_alike_before) AS strength,
     concat(
         '"', change, '" at ', substr(CAST(changed_at AS VARCHAR), 1, 10), 'T', substr(CAST(changed_at AS VARCHAR), 12, 5), 'Z, ',
         CAST(round(delay_hours, 1) AS VARCHAR), ' hours before the first failure'
