@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 from stories import BY_CAUSE, ONSET, SINCE, UNTIL, Story, attempt, calm
 
-from pipeline import hearing, judge, rules
+from pipeline import evidence, hearing, judge, rules
+from pipeline.engine import here
 from pipeline.pages import Page
 
 if TYPE_CHECKING:
@@ -110,6 +111,22 @@ def test_incidents_that_one_change_brought_about_in_one_way_are_one(
     assert con.execute("SELECT count(DISTINCT incident_id), count(*) FROM incident_failures").fetchall() == [
         (incidents, 38)
     ]
+
+
+def test_the_evidence_on_an_incident_stays_what_it_was_where_others_are_joined(
+    land: Callable[[Story], duckdb.DuckDBPyConnection], tmp_path: Path
+) -> None:
+    change = "CASE WHEN top_device = 'device-5' THEN NULL ELSE 'change-1' END"
+    own = OWN.format(odds="9e0").replace("CAST(NULL AS VARCHAR) AS change_id", f"{change} AS change_id")
+    (tmp_path / "own.sql").write_text(own)
+    story = BY_CAUSE["device_reregistered"]()
+    story.refuse(lambda record: record["UserId"] in {"user-3", "user-5"})
+    con = land(story)
+    judged(con, folder=tmp_path)
+    assert con.execute("SELECT failures FROM incidents ORDER BY failures").fetchall() == [(19,), (38,)]
+    gathered = [con.execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall() for name in evidence.VIEWS]
+    evidence.gather(here(con))
+    assert gathered == [con.execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall() for name in evidence.VIEWS]
 
 
 def test_a_device_that_failed_from_its_first_moment_on_is_unexplained(

@@ -1,0 +1,87 @@
+"""What the stored views hold after records have landed, and what of them is left to the next analysis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from stories import BY_CAUSE, SINCE, UNTIL
+
+from pipeline import evidence, judge, land, rules, views
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import duckdb
+
+LEFT = (*evidence.VIEWS, *views.kept_by_day())
+
+
+@pytest.fixture
+def con(landed: Callable[..., duckdb.DuckDBPyConnection]) -> duckdb.DuckDBPyConnection:
+    """A database that was analyzed, but for the pages of a second story that have not landed yet."""
+    con = landed(*BY_CAUSE["device_reregistered"]().pages(), workspace_id="w")
+    views.build(con, UNTIL)
+    judge.judge(con, rules.load(), SINCE, UNTIL)
+    return con
+
+
+@pytest.fixture
+def more(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> duckdb.DuckDBPyConnection:
+    for page in BY_CAUSE["app_credential_change"]().pages():
+        land.land(con, page, tmp_path, "another")
+    return con
+
+
+def rows(con: duckdb.DuckDBPyConnection, *names: str) -> list[Any]:
+    return [con.execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall() for name in names]
+
+
+def test_a_landing_leaves_evidence_and_counts_as_the_last_analysis_left_them(more: duckdb.DuckDBPyConnection) -> None:
+    before = rows(more, *LEFT)
+    views.build(more, UNTIL, left=LEFT)
+    assert rows(more, *LEFT) == before
+    assert more.execute("SELECT count(DISTINCT workspace_id) FROM failed_sign_ins").fetchall() == [(2,)]
+
+
+def test_the_next_analysis_counts_what_was_left_uncounted(more: duckdb.DuckDBPyConnection) -> None:
+    views.build(more, UNTIL, left=LEFT)
+    views.build(more, UNTIL, left=evidence.VIEWS)
+    kept = rows(more, *views.kept_by_day())
+    more.execute("DELETE FROM counted_days")
+    views.build(more, UNTIL, left=evidence.VIEWS)
+    assert rows(more, *views.kept_by_day()) == kept
+    assert (
+        more.execute("SELECT sum(attempts) FROM slot_counts WHERE kind = 'tenant'").fetchall()
+        == more.execute("SELECT count(*) FROM sign_ins").fetchall()
+    )
+
+
+def test_what_another_release_filled_is_filled_anew_though_it_may_be_left(more: duckdb.DuckDBPyConnection) -> None:
+    more.execute("UPDATE filled_views SET made_by = 'another release'")
+    more.execute("DELETE FROM incident_facts")
+    views.build(more, UNTIL, left=LEFT)
+    assert more.execute("SELECT count(*) FROM incident_facts").fetchall() == [(1,)]
+
+
+def test_before_a_first_analysis_nothing_is_gathered_and_nothing_counted(
+    landed: Callable[..., duckdb.DuckDBPyConnection],
+) -> None:
+    con = landed(*BY_CAUSE["device_reregistered"]().pages())
+    con.execute("DELETE FROM filled_views")
+    views.build(con, UNTIL, left=LEFT)
+    assert rows(con, *LEFT) == [[]] * len(LEFT)
+
+
+def test_what_an_analysis_laid_down_does_not_hide_the_view_of_its_name(con: duckdb.DuckDBPyConnection) -> None:
+    ((before,),) = con.execute("SELECT count(*) FROM touched_sign_ins").fetchall()
+    con.execute("DELETE FROM incident_failures")
+    assert before > 0
+    assert con.execute("SELECT count(*) FROM touched_sign_ins").fetchall() == [(0,)]
+
+
+def test_a_moment_that_is_looked_up_stands_as_such_in_the_views(con: duckdb.DuckDBPyConnection) -> None:
+    told = con.execute("SELECT sql FROM duckdb_views() WHERE view_name = 'known_successes'").fetchall()
+    assert str(UNTIL) in str(told)
+    assert "horizon" not in str(told)
