@@ -50,6 +50,12 @@ def forget(con: duckdb.DuckDBPyConnection, kept: Collection[str], made_by: str) 
     return bool(con.execute("SELECT 1 FROM counted_days LIMIT 1").fetchall())
 
 
+def is_pending(con: duckdb.DuckDBPyConnection) -> bool:
+    """Tell whether a day has records that are not counted."""
+    pending = f'SELECT 1 FROM ({_NOW}) WHERE "day" NOT IN (SELECT "day" FROM counted_days) LIMIT 1'  # noqa: S608 - our own tables
+    return bool(con.execute(pending).fetchall())
+
+
 def enter(con: duckdb.DuckDBPyConnection, made_by: str) -> None:
     """Enter the days that have been counted just now. The caller holds the transaction."""
     con.execute(

@@ -52,11 +52,14 @@ def build(
     if kept and not (counts and kept <= tables and counted.forget(con, kept, release)):
         counted.forget_all(con)
         kept = set()
+    counts = counts and counted.is_pending(con)
     for name, select in selects.items():
         if _kind(select) == "TABLE" and name in tables - kept.union(left):
             con.execute(f"DELETE FROM {name}")  # nothing that is derived may feed on what it was before
     for name, select in selects.items():
         if name in left:
+            continue
+        if name in kept and not counts:
             continue
         if name in kept:
             con.execute(f"INSERT INTO {name} {select}")

@@ -79,7 +79,7 @@ def program(stages: Path, *arguments: str | Path) -> Cost:
 
 def run_program(stages: Path, arguments: Sequence[str]) -> None:
     """Be the program, and write down how many seconds its stages took: those of `analyze` do not overlap."""
-    from pipeline import cli, hearing, incidents, judge, store, views
+    from pipeline import cli, evidence, hearing, incidents, judge, store, views
 
     seconds: dict[str, float] = {}
 
@@ -97,7 +97,7 @@ def run_program(stages: Path, arguments: Sequence[str]) -> None:
     for room, step, name in (
         (views, "build", "views"),
         (incidents, "find", "judge: find"),
-        (judge, "refresh", "judge: evidence"),
+        (evidence, "gather", "judge: evidence"),
         (hearing, "hear", "rules"),
         (judge, "judge", "judge, rules among it"),
         (store, "publish", "publish"),
