@@ -31,6 +31,11 @@ _NOW = f"""
 """  # noqa: S608 - our own tables
 
 
+def look(con: duckdb.DuckDBPyConnection) -> None:
+    """Look at which days have records, once for what follows; the caller holds the transaction to the end of it."""
+    con.execute(f"CREATE OR REPLACE TEMP TABLE days_on_record AS {_NOW}")
+
+
 def forget(con: duckdb.DuckDBPyConnection, kept: Collection[str], made_by: str) -> bool:
     """Take days that are no longer as they were counted out of the ledger, and their slots out of the ``kept`` tables.
 
@@ -40,7 +45,7 @@ def forget(con: duckdb.DuckDBPyConnection, kept: Collection[str], made_by: str) 
     con.execute("DELETE FROM counted_days WHERE made_by <> $1", [made_by])
     if not con.execute("SELECT 1 FROM counted_days LIMIT 1").fetchall():
         return False
-    as_before = f'SELECT "day" FROM ({_NOW}) JOIN counted_days USING ("day", "rows", mark)'  # noqa: S608 - our own tables
+    as_before = 'SELECT "day" FROM days_on_record JOIN counted_days USING ("day", "rows", mark)'
     changed = f'SELECT "day" FROM counted_days EXCEPT {as_before}'  # noqa: S608 - our own tables
     con.execute(f"CREATE OR REPLACE TEMP TABLE changed_days AS {changed}")
     for name in kept:
@@ -52,15 +57,15 @@ def forget(con: duckdb.DuckDBPyConnection, kept: Collection[str], made_by: str) 
 
 def is_pending(con: duckdb.DuckDBPyConnection) -> bool:
     """Tell whether a day has records that are not counted."""
-    pending = f'SELECT 1 FROM ({_NOW}) WHERE "day" NOT IN (SELECT "day" FROM counted_days) LIMIT 1'  # noqa: S608 - our own tables
+    pending = 'SELECT 1 FROM days_on_record WHERE "day" NOT IN (SELECT "day" FROM counted_days) LIMIT 1'
     return bool(con.execute(pending).fetchall())
 
 
 def enter(con: duckdb.DuckDBPyConnection, made_by: str) -> None:
     """Enter the days that have been counted just now. The caller holds the transaction."""
     con.execute(
-        f"""INSERT INTO counted_days SELECT "day", "rows", mark, $1 FROM ({_NOW})
-        WHERE "day" NOT IN (SELECT "day" FROM counted_days)""",  # noqa: S608 - our own tables
+        """INSERT INTO counted_days SELECT "day", "rows", mark, $1 FROM days_on_record
+        WHERE "day" NOT IN (SELECT "day" FROM counted_days)""",
         [made_by],
     )
 

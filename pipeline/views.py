@@ -49,6 +49,8 @@ def build(
     tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     kept = {name for name, select in selects.items() if _is_kept(select)}.difference(left)
     counts = bool(kept) and kept.isdisjoint(unfilled)
+    if counts:
+        counted.look(con)
     if kept and not (counts and kept <= tables and counted.forget(con, kept, release)):
         counted.forget_all(con)
         kept = set()
