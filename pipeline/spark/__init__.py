@@ -37,6 +37,7 @@ __all__ = ["Evidence", "counting", "engine", "evidence", "judged", "opened"]
 _BROUGHT = ("inferred_devices", "failed_sign_ins", "audited_changes")
 
 _SIGN_INS = "sign_ins"
+_READ_OFF = "recorded_sign_ins"  # the records, read off the lake once
 _UNREAD = ("migrations", "lake_answers", "imported_files", "import_rejects")
 
 
@@ -140,12 +141,10 @@ def _open(at: elsewhere.Workshop, lake: str | Mapping[str, DataFrame]) -> None:
     for name, select in files.items():
         if name in EVIDENCE_VIEWS:
             continue  # the judge fills them
-        if name == "sign_ins" or views.is_stored(select):
+        if name == _READ_OFF or views.is_stored(select):
             frame = elsewhere.lay_down(at, name, elsewhere.run(at, select, {}))
             if name in _BROUGHT:
                 elsewhere.bring(at, name, frame)
-            if name == "inferred_devices":  # sign-ins name the devices that were inferred from them
-                elsewhere.lay_down(at, "sign_ins", elsewhere.run(at, files["sign_ins"], {}))
         else:
             elsewhere.define(at, name, select)
 
