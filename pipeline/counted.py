@@ -32,8 +32,13 @@ _NOW = f"""
 
 
 def look(con: duckdb.DuckDBPyConnection) -> None:
-    """Look at which days have records, once for what follows; the caller holds the transaction to the end of it."""
+    """Look at which days have records, for what follows; the caller holds the transaction, and looks away after it."""
     con.execute(f"CREATE OR REPLACE TEMP TABLE days_on_record AS {_NOW}")
+
+
+def look_away(con: duckdb.DuckDBPyConnection) -> None:
+    """Keep nothing of what was looked at."""
+    con.execute("DROP TABLE IF EXISTS temp.days_on_record")
 
 
 def forget(con: duckdb.DuckDBPyConnection, kept: Collection[str], made_by: str) -> bool:

@@ -72,6 +72,7 @@ def build(
         con.execute(f"CREATE OR REPLACE {_kind(select)} {name} AS {rows}")  # our own file's name, no one else's text
     if counts:
         counted.enter(con, release)
+    counted.look_away(con)
     con.execute("DELETE FROM filled_views")
     con.execute("INSERT INTO filled_views VALUES (?)", [release])
     _comment(con, [comment for name, select in selects.items() for comment in _header(name, select, selects)])
