@@ -61,10 +61,9 @@ def build(
     for name, select in selects.items():
         if name in left:
             continue
-        if name in kept and not counts:
-            continue
         if name in kept:
-            con.execute(f"INSERT INTO {name} {select}")
+            if counts:
+                con.execute(f"INSERT INTO {name} {select}")
             continue
         # DuckDB takes what is before a moment that it must look up for a handful, and joins it from the wrong side
         told = select.replace(_HORIZON, f"TIMESTAMP '{until.isoformat(sep=' ')}'")

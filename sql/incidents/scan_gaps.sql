@@ -10,7 +10,8 @@ ahead AS (
     SELECT
         kind, "value", slot, weight, scope,
         min(CASE WHEN scope IS NOT NULL THEN slot END) OVER (
-            PARTITION BY kind, "value" ORDER BY slot, CASE WHEN scope IS NULL THEN 0 ELSE 1 END ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+            PARTITION BY kind, "value" ORDER BY slot, CASE WHEN scope IS NULL THEN 0 ELSE 1 END
+            ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
         ) AS failing_slot
     FROM marked
 )

@@ -41,6 +41,7 @@
 WITH attempt AS (
     SELECT s.*, CAST(NULL AS VARCHAR) AS inferred_id, CAST(NULL AS VARCHAR) AS inferred_name
     FROM recorded_sign_ins AS s
+    -- so, and not IS DISTINCT FROM: a reader's own condition on the code then reaches the scan of the table
     WHERE coalesce(s.result_code, '') <> '50099'
     UNION ALL
     -- of failures alone a device is inferred
