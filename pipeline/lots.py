@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from pipeline.land import Asked, Records
     from pipeline.pages import Page
 
-ENOUGH_BYTES = 128_000_000  # of answers: about the 120,000 records that DuckDB stores as one block of rows
-FEW_BYTES = ENOUGH_BYTES // 4  # land within half a second
+# Of answers: some 300,000 records. DuckDB stores 122,880 rows as one block, and writes the last one of a table, which is
+# not full, once more for each lot that follows.
+ENOUGH_BYTES = 512_000_000
+FEW_BYTES = 32_000_000  # land within half a second
 LONGEST_WAIT = 5.0  # seconds that an answer lies ready while others are still to come
 
 

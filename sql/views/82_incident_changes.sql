@@ -143,6 +143,8 @@ good_then AS (
     INNER JOIN known_successes AS s
         ON p.user_id = s.user_id AND p.platform = s.platform AND a.app_id = s.app_id
         AND s.seen_at >= l.first_seen_at AND s.seen_at < l.changed_at
+    -- said again of the policy alone: where no such scope is late, no sign-in is read
+    WHERE p.policy_id IN (SELECT scope_value FROM late WHERE scope_kind = 'policy')
 ),
 gap AS (
     SELECT
