@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pipeline.land import Asked, Records
     from pipeline.pages import Page
 
-# Of answers: some 300,000 records. DuckDB stores 122,880 rows as one block, and writes the last one of a table, which is
+# Of answers: some 300,000 records. DuckDB stores 122,880 rows as one block, and writes a table's last block, which is
 # not full, once more for each lot that follows.
 ENOUGH_BYTES = 512_000_000
 FEW_BYTES = 32_000_000  # land within half a second

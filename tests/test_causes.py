@@ -235,3 +235,20 @@ def test_two_who_used_a_device_before_make_no_clone_of_it(landed: Callable[..., 
         UNTIL,
     )
     assert _causes(landed(*story.pages(), workspace_id="w")) == ["device_key_unavailable"]
+
+
+def test_copies_that_worked_for_most_of_a_day_are_still_new_when_the_first_of_them_fails(
+    landed: Callable[..., duckdb.DuckDBPyConnection],
+) -> None:
+    story = calm().add(
+        *(
+            attempt(stranger, ONSET + timedelta(hours=hour, minutes=20 * stranger), DeviceDetail=device(0))
+            for stranger in (2, 3)
+            for hour in range(-18, 30)
+        )
+    )
+    story.refuse(
+        lambda one: bool(one["DeviceDetail"].get("deviceId") == "device-0" and one["CreatedDateTime"].hour % 2 == 0),
+        UNTIL,
+    )
+    assert _causes(landed(*story.pages(), workspace_id="w")) == ["device_identity_cloned"]

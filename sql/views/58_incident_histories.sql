@@ -5,7 +5,7 @@
 -- device_succeeded_during: successes of that device between first and last failure
 -- device_good_share: of the half-hours then in which the device signed in, those with a success, 0 to 1
 -- device_users: users who signed in on that device then
--- new_users: of them, those who had never succeeded on it until half a day (or half of the record) before the onset, when it was in use already
+-- new_users: of them, those who had never succeeded on it until a day (or half of the record) before the onset, when it was in use already
 -- apart_share: of the hours then in which the device signed in, those with two users from two subnets, less the share before the onset
 -- app_succeeded: successes of its commonest application on the whole record
 -- build_first_seen_at: first sign-in with its build on record, UTC
@@ -33,9 +33,9 @@ on_device AS (
         a.subnet,
         s.good,
         s.seen_at < s.first_seen_at AS before,
-        -- half a day, or half of what is on record
+        -- a day, or half of what is on record
         date_diff('second', date_trunc('second', s.seen_at), date_trunc('second', s.first_seen_at)) > least(
-            43200, date_diff('second', date_trunc('second', r.record_from), date_trunc('second', s.first_seen_at)) // 2
+            86400, date_diff('second', date_trunc('second', r.record_from), date_trunc('second', s.first_seen_at)) // 2
         ) AS long_before,
         s.seen_at >= s.first_seen_at AND s.seen_at <= s.last_seen_at AS during,
         date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', s.seen_at)) // 1800 AS half_hour
