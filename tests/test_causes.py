@@ -252,3 +252,15 @@ def test_copies_that_worked_for_most_of_a_day_are_still_new_when_the_first_of_th
         UNTIL,
     )
     assert _causes(landed(*story.pages(), workspace_id="w")) == ["device_identity_cloned"]
+
+
+def test_a_policy_for_every_platform_explains_one_platform_less_than_a_policy_for_it(
+    landed: Callable[..., duckdb.DuckDBPyConnection],
+) -> None:
+    story = calm().refuse(lambda one: one["DeviceDetail"]["operatingSystem"] == "Windows10", UNTIL)
+    for hours, platform in ((9, "windows"), (1, "all")):
+        asks = f'{{"conditions":{{"platforms":{{"includePlatforms":["{platform}"]}}}}}}'
+        policy = target("Policy", f"policy-{platform}", platform, ConditionalAccessPolicy=(None, asks))
+        at = ONSET - timedelta(hours=hours)
+        story.changes.append(audit("Update conditional access policy", policy, Id=platform, ActivityDateTime=at))
+    assert _named(landed(*story.pages(), workspace_id="w")) == [("policy_change", "windows")]

@@ -52,12 +52,12 @@ SELECT
     concat(
         f.users, ' users and ', f.apps, ' applications of ', f.scope_kind, ' ', f.scope_value, ' fail since ', f.onset,
         CASE WHEN c.touched_share IS NOT NULL THEN concat('; ', CAST(floor(1e2 * c.touched_share + 5e-1) AS BIGINT),
-            ' of 100 failures list the policy of ', c.told) ELSE coalesce('; ' || c.told, '') END, '.'
+            ' of 100 failures fall under the policy of ', c.told) ELSE coalesce('; ' || c.told, '') END, '.'
     ) AS evidence_for,
     concat(
         CASE WHEN c.change_id IS NULL THEN 'No change of a policy that these failures list stands before the onset. ' ELSE '' END,
         CASE WHEN c.change_id IS NOT NULL AND c.touched_share IS NULL
-            THEN 'The failures list no policy: whom the change touches could not be seen. ' ELSE '' END,
+            THEN 'No sign-in tells whom that policy is for. ' ELSE '' END,
         CASE WHEN c.failures_before_it > 0 THEN concat(c.failures_before_it, ' failures came before that change. ') ELSE '' END,
         CASE WHEN c.in_force_rate < p.rate_during / 2e0
             THEN concat('Of all sign-ins that it is in force for only ', CAST(floor(1e2 * c.in_force_rate + 5e-1) AS BIGINT),

@@ -47,12 +47,11 @@ condition AS (
 platform_share AS (
     SELECT
         v.incident_id, c.change_id, c.workspace_id,
-        coalesce(sum(v.share) FILTER (
-            WHERE c.platforms LIKE concat('%"', v."value", '"%') OR c.platforms LIKE '%"all"%'
-        ), 0e0) AS share
+        coalesce(sum(v.share) FILTER (WHERE c.platforms LIKE concat('%"', v."value", '"%')), 0e0) AS share
     FROM condition AS c
     CROSS JOIN incident_values AS v
-    WHERE c.platforms <> '' AND v.kind = 'platform'
+    -- every platform is no condition: it does not tell these failures from the sign-ins that went well
+    WHERE c.platforms <> '' AND c.platforms NOT LIKE '%"all"%' AND v.kind = 'platform'
     GROUP BY v.incident_id, c.change_id, c.workspace_id
 ),
 touched AS (
