@@ -46,8 +46,7 @@ _DAMAGED = (
     zlib.error,
     zstd.ZstdError,
     gzip.BadGzipFile,
-    NotImplementedError,
-    RuntimeError,
+    RuntimeError,  # zipfile's, of a member that is encrypted or compressed in a way that it does not know
 )
 
 
