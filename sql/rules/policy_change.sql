@@ -55,7 +55,7 @@ SELECT
             ' of 100 failures fall under the policy of ', c.told) ELSE coalesce('; ' || c.told, '') END, '.'
     ) AS evidence_for,
     concat(
-        CASE WHEN c.change_id IS NULL THEN 'No change of a policy that these failures list stands before the onset. ' ELSE '' END,
+        CASE WHEN c.change_id IS NULL THEN 'No change of a policy that is for these sign-ins stands before the onset. ' ELSE '' END,
         CASE WHEN c.change_id IS NOT NULL AND c.touched_share IS NULL
             THEN 'No sign-in tells whom that policy is for. ' ELSE '' END,
         CASE WHEN c.failures_before_it > 0 THEN concat(c.failures_before_it, ' failures came before that change. ') ELSE '' END,

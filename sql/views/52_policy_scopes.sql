@@ -1,7 +1,8 @@
 -- One row a changed policy and the users and platforms that it ever was in force for.
 -- stored: yes
 -- Refused sign-ins often list no policy, or list it as not applied, because they fail before it is weighed: whom it is for
--- is read off the sign-ins that got so far.
+-- is read off the sign-ins that got so far, and off the conditions of a policy that asks for a device, where the record of
+-- its change holds them. One that is for everybody everywhere tells no sign-in from another: only those count that list it.
 -- policy_id: the policy
 -- user_id: object id of the user
 -- platform: windows, macos, ios, android, linux or what the log calls it
@@ -10,7 +11,14 @@ WITH listed AS (
     FROM known_records
     WHERE user_id IS NOT NULL AND platform IS NOT NULL
 )
-SELECT DISTINCT l.policy.id AS policy_id, l.user_id, l.platform
+SELECT l.policy.id AS policy_id, l.user_id, l.platform
 FROM listed AS l
 INNER JOIN (SELECT DISTINCT target_id FROM changes WHERE change_kind = 'policy') AS c ON l.policy.id = c.target_id
 WHERE l.policy.result IN ('success', 'failure')
+UNION
+SELECT c.policy_id, s.user_id, s.platform
+FROM policy_conditions AS c
+INNER JOIN (
+    SELECT DISTINCT user_id, platform FROM known_records WHERE user_id IS NOT NULL AND platform IS NOT NULL
+) AS s ON c.platforms = '' OR c.platforms LIKE concat('%"', s.platform, '"%')
+WHERE c.asks_for_device AND NOT c.of_some_users AND (c.platforms <> '' OR c.apps <> '')

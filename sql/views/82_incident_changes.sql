@@ -11,7 +11,7 @@
 -- delay_hours: from the change to the onset
 -- failures_before_it: failures of the incident before the change
 -- failed_alike_before: how often the incident's scope was refused from its onset to a change that came after it, against how often since: 1 is as often, 0 never
--- in_force_rate: of the sign-ins that a policy is in force for, the share refused from the change and the onset on; empty where no sign-in lists it
+-- in_force_rate: of the sign-ins that a policy is in force for, the share refused from the change and the onset on; empty where nothing says whom it is in force for
 -- replaces_registration: whether it put in place or removed the registration of the device that it touches
 -- strength: 0 to 1: touched share, less the longer it took (half after two days), less the failures that came before it, less where all failed alike before it, less where a policy asks for no device
 -- told: the change and its time in words
@@ -33,25 +33,13 @@ WITH touching AS (
     CROSS JOIN (SELECT DISTINCT "value" AS name FROM incident_values WHERE kind = 'domain') AS t
     WHERE c.change_kind = 'federation' AND lower(t.name) IN (lower(c.target_id), lower(c.target))
 ),
--- the platforms that a policy includes, and whether it asks for a device at all, as its new value in the log has it
-condition AS (
-    SELECT
-        change_id,
-        workspace_id,
-        regexp_extract(lower(new_value), 'includeplatforms": ?\[([^\]]*)', 1) AS platforms,
-        lower(new_value) LIKE '%grantcontrols%' AND lower(new_value) NOT LIKE '%compliantdevice%'
-            AND lower(new_value) NOT LIKE '%domainjoineddevice%' AS asks_for_no_device
-    FROM changes
-    WHERE change_kind = 'policy'
-),
 platform_share AS (
     SELECT
         v.incident_id, c.change_id, c.workspace_id,
         coalesce(sum(v.share) FILTER (WHERE c.platforms LIKE concat('%"', v."value", '"%')), 0e0) AS share
-    FROM condition AS c
+    FROM policy_conditions AS c
     CROSS JOIN incident_values AS v
-    -- every platform is no condition: it does not tell these failures from the sign-ins that went well
-    WHERE c.platforms <> '' AND c.platforms NOT LIKE '%"all"%' AND v.kind = 'platform'
+    WHERE c.platforms <> '' AND v.kind = 'platform'
     GROUP BY v.incident_id, c.change_id, c.workspace_id
 ),
 touched AS (
@@ -60,7 +48,7 @@ touched AS (
     FROM touching AS t
     INNER JOIN incident_values AS v ON t.kind = v.kind AND t."value" = v."value"
     UNION ALL
-    -- a policy that no sign-in lists as in force: whom it touches is read off its conditions, if the record holds them
+    -- a policy that no sign-in lists as in force, for some whom the record of its change does not tell one by one
     SELECT i.incident_id, t.change_id, t.workspace_id, t.touches, p.share
     FROM touching AS t
     CROSS JOIN incident_facts AS i
@@ -212,7 +200,7 @@ dated AS (
         least(1e0, coalesce(e.rate_then / nullif(e.rate_since, 0e0), 0e0)) AS failed_alike_before,
         r.in_force_rate,
         i.failures,
-        CASE WHEN n.asks_for_no_device THEN 5e-1 ELSE 1e0 END AS plausible
+        CASE WHEN NOT n.asks_for_device THEN 5e-1 ELSE 1e0 END AS plausible
     FROM touched AS t
     INNER JOIN paired AS k
         ON t.incident_id = k.incident_id AND t.change_id = k.change_id AND t.workspace_id = k.workspace_id
@@ -222,7 +210,7 @@ dated AS (
         ON t.incident_id = e.incident_id AND t.change_id = e.change_id AND t.workspace_id = e.workspace_id
     LEFT JOIN in_force AS r
         ON t.incident_id = r.incident_id AND t.change_id = r.change_id AND t.workspace_id = r.workspace_id
-    LEFT JOIN condition AS n ON t.change_id = n.change_id AND t.workspace_id = n.workspace_id
+    LEFT JOIN policy_conditions AS n ON t.change_id = n.change_id AND t.workspace_id = n.workspace_id
     WHERE c.changed_at <= i.tenth_at OR 3 * e.failures_before_it <= i.failures
 )
 SELECT
