@@ -174,6 +174,15 @@ def test_address_and_client_tell_which_of_two_devices_of_one_platform_it_was(lan
     assert seen(landed(page("SigninLogs", *often, once, lost)), "device_id", "b") == "d2"
 
 
+def test_what_a_user_has_on_those_days_goes_before_what_the_user_had(landed: Land) -> None:
+    before = [
+        sign_in(Id=f"o{n}", DeviceDetail=LAPTOP, CreatedDateTime=MORNING - timedelta(days=9 + n)) for n in range(5)
+    ]
+    copied = sign_in(DeviceDetail=LAPTOP | {"deviceId": "d2"}, CreatedDateTime=MORNING - timedelta(hours=20))
+    lost = failure(Id="b", DeviceDetail=NAMELESS, CreatedDateTime=MORNING)
+    assert seen(landed(page("SigninLogs", *before, copied, lost)), "device_id", "b") == "d2"
+
+
 def test_a_device_of_another_platform_is_not_inferred(landed: Land) -> None:
     phone = {"deviceId": "d3", "operatingSystem": "Ios 18"}
     con = landed(page("SigninLogs", sign_in(DeviceDetail=phone), failure(Id="b", DeviceDetail=NAMELESS)))

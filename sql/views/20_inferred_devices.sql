@@ -2,8 +2,9 @@
 -- stored: yes
 -- columns: sign_ins
 -- First the device that this user's refused sign-ins of those days do name, then one that anybody's name, then the one
--- that the user's successes with a like client and address name. By user and platform alone, 91 to 99 of 100 failures
--- that do name a device come out right. Ties go to the device used more, then to the id.
+-- that the user's other sign-ins with a like client and address name, those of the same days before others: people change
+-- devices, and a copy takes the place of what it was copied to. By user and platform alone, 91 to 99 of 100 failures that
+-- do name a device come out right. Ties go to the device used more, then to the id.
 WITH unnamed AS (
     SELECT
         workspace_id, source_table, sign_in_id, user_id, platform, client, ip,
@@ -13,11 +14,15 @@ WITH unnamed AS (
         AND seen_at < (SELECT until FROM horizon)
 ),
 known AS (
-    SELECT user_id, platform, client, ip, device_id, max(device) AS device, count(*) AS times
+    SELECT
+        user_id, platform, client, ip, device_id, max(device) AS device, count(*) AS times,
+        date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', seen_at)) // 86400 AS "day"
     FROM recorded_sign_ins
     WHERE device_id IS NOT NULL AND user_id IN (SELECT user_id FROM unnamed)
         AND seen_at < (SELECT until FROM horizon)
-    GROUP BY user_id, platform, client, ip, device_id
+    GROUP BY
+        user_id, platform, client, ip, device_id,
+        date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', seen_at)) // 86400
 ),
 refused AS (
     SELECT
@@ -38,24 +43,26 @@ failing AS (
     INNER JOIN refused AS r ON k.device_id = r.device_id AND r."day" >= u."day" - 2 AND r."day" <= u."day" + 2
     GROUP BY u.user_id, u.platform, u."day", k.device_id
 ),
+paired AS (
+    SELECT
+        u.workspace_id, u.source_table, u.sign_in_id, u.user_id, u.platform, u."day", k.device_id, k.device, k.times,
+        k.client = u.client AS is_client,
+        k.ip = u.ip AND k.client = u.client AS is_both,
+        k."day" >= u."day" - 1 AND k."day" <= u."day" + 1 AS is_then
+    FROM unnamed AS u
+    INNER JOIN known AS k ON u.user_id = k.user_id AND u.platform = k.platform
+),
 likeness AS (
     SELECT
-        unnamed.workspace_id,
-        unnamed.source_table,
-        unnamed.sign_in_id,
-        unnamed.user_id,
-        unnamed.platform,
-        unnamed."day",
-        known.device_id,
-        max(known.device) AS device,
-        coalesce(sum(known.times) FILTER (WHERE known.ip = unnamed.ip AND known.client = unnamed.client), 0) AS same_both,
-        coalesce(sum(known.times) FILTER (WHERE known.client = unnamed.client), 0) AS same_client,
-        sum(known.times) AS times
-    FROM unnamed
-    INNER JOIN known ON unnamed.user_id = known.user_id AND unnamed.platform = known.platform
-    GROUP BY
-        unnamed.workspace_id, unnamed.source_table, unnamed.sign_in_id, unnamed.user_id, unnamed.platform, unnamed."day",
-        known.device_id
+        workspace_id, source_table, sign_in_id, user_id, platform, "day", device_id, max(device) AS device,
+        coalesce(sum(times) FILTER (WHERE is_both AND is_then), 0) AS both_then,
+        coalesce(sum(times) FILTER (WHERE is_client AND is_then), 0) AS client_then,
+        coalesce(sum(times) FILTER (WHERE is_then), 0) AS times_then,
+        coalesce(sum(times) FILTER (WHERE is_both), 0) AS same_both,
+        coalesce(sum(times) FILTER (WHERE is_client), 0) AS same_client,
+        sum(times) AS times
+    FROM paired
+    GROUP BY workspace_id, source_table, sign_in_id, user_id, platform, "day", device_id
 )
 SELECT l.workspace_id, l.source_table, l.sign_in_id, l.device_id, l.device
 FROM likeness AS l
@@ -64,6 +71,7 @@ LEFT JOIN failing AS f
 QUALIFY row_number() OVER (
     PARTITION BY l.workspace_id, l.source_table, l.sign_in_id
     ORDER BY
-        coalesce(f.refused_to_user, 0) DESC, coalesce(f.refused_to_any, 0) DESC, l.same_both DESC, l.same_client DESC,
-        l.times DESC, l.device_id
+        coalesce(f.refused_to_user, 0) DESC, coalesce(f.refused_to_any, 0) DESC,
+        l.both_then DESC, l.same_both DESC, l.client_then DESC, l.times_then DESC, l.same_client DESC, l.times DESC,
+        l.device_id
 ) = 1
