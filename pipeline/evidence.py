@@ -27,13 +27,19 @@ VIEWS = (
     "incident_neighbours",
     "incident_changes",
 )
-_TOUCHED = "touched_sign_ins"
+# What most of the evidence is read off; few sign-ins of all.
+_LAID = ("touched_sign_ins", "cut_sign_ins")
 
 
 def lay(engine: Engine) -> None:
-    """Compute once what most of the evidence is read off, from the failures that incident_failures holds."""
-    engine.tell(("incident_failures",))
-    engine.lay(_TOUCHED, views.files()[_TOUCHED])
+    """Compute once what most of the evidence is read off, for the incidents and failures that our tables hold.
+
+    What incidents are joined of begins and ends where one of its parts does, so it serves for them as well.
+    """
+    engine.tell(("incident_failures", "found_incidents"))
+    selects = views.files()
+    for name in _LAID:
+        engine.lay(name, selects[name])
 
 
 def gather(engine: Engine) -> None:
@@ -45,8 +51,9 @@ def gather(engine: Engine) -> None:
 
 
 def clear(con: duckdb.DuckDBPyConnection) -> None:
-    """Let the view stand again that was computed once."""
-    con.execute(f"DROP TABLE IF EXISTS temp.{_TOUCHED}")
+    """Let the views stand again that were computed once."""
+    for name in _LAID:
+        con.execute(f"DROP TABLE IF EXISTS temp.{name}")
 
 
 @contextlib.contextmanager

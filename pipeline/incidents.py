@@ -70,7 +70,7 @@ def find(
     for name in _COUNTED_ONCE:
         counting.keep(name, _sql(name), window | _whole_hours(**window))
     con.execute("CREATE OR REPLACE TEMP TABLE scan_gaps AS " + _sql("scan_gaps"))
-    stretches.choose(con, window)
+    stretches.choose(con)
     claimed = con.execute(_sql("claimed_failures")).fetchall()
     for name in (*_COUNTED_ONCE, "scan_gaps", *stretches.TABLES):
         con.execute(f"DROP TABLE IF EXISTS temp.{name}")

@@ -9,12 +9,13 @@ enter here.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
-from pipeline import assets, store
+from pipeline import assets
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Iterator
 
     import duckdb
 
@@ -24,43 +25,53 @@ _REFITS = 3
 _TRIALS = 16  # so many stretches are given up on trial, the smallest first
 _ENOUGH = 3000  # thousandths of log-likelihood that are worth a change of what is chosen
 
-_STRETCH = 'number BIGINT, kind VARCHAR, "value" VARCHAR, from_slot BIGINT, to_slot BIGINT, p DOUBLE, price DOUBLE'
+_STRETCH = """
+    number BIGINT, scope BIGINT, kind VARCHAR, "value" VARCHAR, from_slot BIGINT, to_slot BIGINT, p DOUBLE, price DOUBLE
+"""
 # All that comes back where giving a stretch up did not pay.
 _CHOSEN = ("scan_windows", "scan_covers", "scan_spared")
 TABLES = (
     *_CHOSEN,
     "scan_explained",
+    "scan_hopes",
+    "scan_looked_at",
     "scan_offers",
-    "scan_refitted",
     *(f"{name}_before" for name in _CHOSEN),
 )
 
 
-def choose(con: duckdb.DuckDBPyConnection, window: dict[str, datetime]) -> None:
-    """Leave in scan_windows and scan_covers the stretches of ``window`` that are best together, as far as was tried."""
+def choose(con: duckdb.DuckDBPyConnection) -> None:
+    """Leave in scan_windows and scan_covers the stretches that are best together, as far as was tried."""
     con.execute(f"CREATE OR REPLACE TEMP TABLE scan_windows ({_STRETCH})")
     con.execute("CREATE OR REPLACE TEMP TABLE scan_covers (number BIGINT, failure BIGINT)")
     con.execute("CREATE OR REPLACE TEMP TABLE scan_spared (number BIGINT, weight BIGINT)")
-    _store(con, "scan_explained", window)
+    con.execute("CREATE OR REPLACE TEMP TABLE scan_looked_at (failure BIGINT, chance DOUBLE)")
+    con.execute("CREATE OR REPLACE TEMP TABLE scan_hopes AS " + _sql("first_hopes"))
     tried: set[tuple[Any, ...]] = set()
-    for _ in range(_TURNS):
-        if not (_add(con, window) or _cut_anew(con, window) or _give_up(con, window, tried)):
-            return
+    with _one_thread(con):
+        _store(con, "scan_explained")
+        for _ in range(_TURNS):
+            if not (_add(con) or _cut_anew(con) or _give_up(con, tried)):
+                return
 
 
-def _add(con: duckdb.DuckDBPyConnection, window: dict[str, datetime]) -> bool:
+def _add(con: duckdb.DuckDBPyConnection) -> bool:
     """Add the stretches that pay their price now, and say whether there were any."""
-    _store(con, "scan_offers", window)
-    ((offers,),) = con.execute("SELECT count(*) FROM scan_offers").fetchall()
-    if offers:
-        last = _last(con)
-        con.execute("INSERT INTO scan_windows " + _sql("chosen_stretches"), {"chosen": last})
-        _cover(con, last)
-        _settle(con, window)
-    return bool(offers)
+    _store(con, "scan_hopes")
+    _store(con, "scan_offers")
+    # what does not pay now is not looked at again before it may
+    con.execute("UPDATE scan_hopes AS h SET hope = o.hope FROM scan_offers AS o WHERE h.scope = o.scope")
+    con.execute("CREATE OR REPLACE TEMP TABLE scan_looked_at AS SELECT failure, chance FROM scan_explained")
+    last = _last(con)
+    con.execute("INSERT INTO scan_windows " + _sql("chosen_stretches"), {"chosen": last})
+    if _last(con) == last:
+        return False
+    _cover(con, last)
+    _settle(con)
+    return True
 
 
-def _cut_anew(con: duckdb.DuckDBPyConnection, window: dict[str, datetime]) -> bool:
+def _cut_anew(con: duckdb.DuckDBPyConnection) -> bool:
     """Lengthen or shorten what is chosen to what is best beside the others, and say whether anything was."""
     moved = False
     for _ in range(_TURNS):
@@ -75,14 +86,13 @@ def _cut_anew(con: duckdb.DuckDBPyConnection, window: dict[str, datetime]) -> bo
                 [last + place, from_slot, to_slot, number],
             )
         _cover(con, last)
-        _store(con, "scan_explained", window)
         moved = True
     if moved:
-        _settle(con, window)
+        _settle(con)
     return moved
 
 
-def _give_up(con: duckdb.DuckDBPyConnection, window: dict[str, datetime], tried: set[tuple[Any, ...]]) -> bool:
+def _give_up(con: duckdb.DuckDBPyConnection, tried: set[tuple[Any, ...]]) -> bool:
     """Give up a doubtful stretch where the others, and what is then chosen, explain more without it; say whether any.
 
     What was ``tried`` is remembered there, and tried no more.
@@ -94,26 +104,24 @@ def _give_up(con: duckdb.DuckDBPyConnection, window: dict[str, datetime], tried:
         for name in _CHOSEN:
             con.execute(f"CREATE OR REPLACE TEMP TABLE {name}_before AS FROM {name}")
         _drop(con, number)
-        _store(con, "scan_explained", window)
         for _ in range(_TURNS):
-            if not (_cut_anew(con, window) or (overshadowed and _add(con, window))):
+            if not (_cut_anew(con) or (overshadowed and _add(con))):
                 break
         if _worth(con) > before + _ENOUGH / 1e3:
             return True
         for name in _CHOSEN:
             con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM {name}_before")
-        _store(con, "scan_explained", window)
+        _store(con, "scan_explained")
     return False
 
 
-def _settle(con: duckdb.DuckDBPyConnection, window: dict[str, datetime]) -> None:
+def _settle(con: duckdb.DuckDBPyConnection) -> None:
     """Fit the chances of the chosen stretches to each other, and drop those that others have made superfluous."""
+    refit = f"UPDATE scan_windows AS w SET p = r.p FROM ({_sql('refitted_chances')}) AS r WHERE w.number = r.number"  # noqa: S608 - a file of ours
     while True:
         for _ in range(_REFITS):
-            _store(con, "scan_explained", window)
-            _store(con, "scan_refitted", window)
-            con.execute("UPDATE scan_windows AS w SET p = r.p FROM scan_refitted AS r WHERE w.number = r.number")
-        _store(con, "scan_explained", window)
+            con.execute(refit)
+            _store(con, "scan_explained")
         idle = con.execute(_sql("idle_stretch")).fetchone()
         if idle is None:
             return
@@ -123,12 +131,14 @@ def _settle(con: duckdb.DuckDBPyConnection, window: dict[str, datetime]) -> None
 def _drop(con: duckdb.DuckDBPyConnection, number: int) -> None:
     con.execute("DELETE FROM scan_windows WHERE number = ?", [number])
     _uncover(con, number)
+    _store(con, "scan_explained")
 
 
 def _cover(con: duckdb.DuckDBPyConnection, chosen: int) -> None:
     """Enter what the stretches beyond number ``chosen`` cover, and what the successes within them weigh."""
     con.execute("INSERT INTO scan_covers " + _sql("covered_failures"), {"chosen": chosen})
     con.execute("INSERT INTO scan_spared " + _sql("spared_weights"), {"chosen": chosen})
+    _store(con, "scan_explained")
 
 
 def _uncover(con: duckdb.DuckDBPyConnection, number: int) -> None:
@@ -150,6 +160,17 @@ def _sql(name: str) -> str:
     return assets.text(assets.INCIDENTS / f"{name}.sql")
 
 
-def _store(con: duckdb.DuckDBPyConnection, name: str, window: dict[str, datetime]) -> None:
+def _store(con: duckdb.DuckDBPyConnection, name: str) -> None:
     """Keep the answer of one of our files as a temporary table of its name."""
-    store.run(con, f"CREATE OR REPLACE TEMP TABLE {name} AS {_sql(name)}", window)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {_sql(name)}")
+
+
+@contextlib.contextmanager
+def _one_thread(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Run on one thread what is asked of small tables hundreds of times: several mostly wait for each other there."""
+    ((threads,),) = con.execute("SELECT current_setting('threads')").fetchall()
+    con.execute("SET threads = 1")
+    try:
+        yield
+    finally:
+        con.execute(f"SET threads = {threads}")

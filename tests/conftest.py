@@ -25,7 +25,9 @@ _STORED = {
     "inferred_devices": set(pages.SIGN_IN_TABLES),
     "failed_sign_ins": set(pages.SIGN_IN_TABLES),
     "audited_changes": {"AuditLogs", "IntuneAuditLogs"},
+    "policies_in_force": {"AuditLogs", *pages.SIGN_IN_TABLES},
     "policy_apps": {"AuditLogs", *pages.SIGN_IN_TABLES},
+    "policy_counts": {"AuditLogs", *pages.SIGN_IN_TABLES},
     "policy_scopes": {"AuditLogs", *pages.SIGN_IN_TABLES},
     "slot_builds": set(pages.SIGN_IN_TABLES),
     "slot_counts": set(pages.SIGN_IN_TABLES),
@@ -72,6 +74,7 @@ def emptied() -> duckdb.DuckDBPyConnection:
     con = _database()
     for table in (*pages.TABLES, *_OWN_TABLES, *_STORED):
         con.execute(f"DELETE FROM {table}")
+    con.execute("UPDATE horizon SET until = TIMESTAMP '9999-12-31'")
     return con
 
 

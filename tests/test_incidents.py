@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from stories import BY_CAUSE, OFFICE, ONSET, SINCE, UNTIL, Story, calm, device
 
-from pipeline import incidents
+from pipeline import assets, incidents
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,6 +121,23 @@ def test_a_failure_that_names_no_device_belongs_to_the_device_that_its_user_has(
         if record["ResultType"] == "50099":
             record["DeviceDetail"] = record["DeviceDetail"] | {"deviceId": ""}
     assert scopes(find(story)) == [("device", "device-0")]
+
+
+def test_no_scope_is_passed_over_that_would_have_been_chosen(
+    landed: Callable[..., duckdb.DuckDBPyConnection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = BY_CAUSE["network_interception"]()
+    story.refuse(lambda record: record["UserId"] in {"user-3", "user-5"}, until=UNTIL)
+    con = landed(*story.pages(), workspace_id="w")
+    found = incidents.find(con, SINCE, UNTIL)
+
+    def hopeful(name: str) -> str:
+        select = assets.text(assets.INCIDENTS / f"{name}.sql")
+        return f"SELECT * REPLACE (1e9 AS hope) FROM ({select})" if name == "scan_hopes" else select
+
+    monkeypatch.setattr("pipeline.stretches._sql", hopeful)
+    assert len(found) > 1
+    assert incidents.find(con, SINCE, UNTIL) == found
 
 
 def test_failures_outside_the_window_are_left_alone(landed: Callable[..., duckdb.DuckDBPyConnection]) -> None:

@@ -1,10 +1,10 @@
--- The best stretch on offer, and those of the others that no better one shares a failure with: choosing them at once is
--- choosing them one after the other.
+-- The best stretch on offer that pays its price, and those of the others that no better one shares a failure with: choosing
+-- them at once is choosing them one after the other.
 WITH covered AS (
     SELECT o.place, v.failure
     FROM scan_offers AS o
-    INNER JOIN scan_values AS v
-        ON o.kind = v.kind AND o."value" = v."value" AND v.slot >= o.from_slot AND v.slot <= o.to_slot
+    INNER JOIN scan_values AS v ON o.scope = v.scope AND v.slot >= o.from_slot AND v.slot <= o.to_slot
+    WHERE o.score > 0e0
 ),
 first_place AS (
     SELECT failure, min(place) AS place FROM covered GROUP BY failure
@@ -16,6 +16,7 @@ alone AS (
     GROUP BY c.place
     HAVING bool_and(c.place = f.place)
 )
-SELECT $chosen + o.place AS number, o.kind, o."value", o.from_slot, o.to_slot, o.p, o.price
+SELECT DISTINCT $chosen + o.place AS number, o.scope, v.kind, v."value", o.from_slot, o.to_slot, o.p, o.price
 FROM scan_offers AS o
 INNER JOIN alone AS a ON o.place = a.place
+INNER JOIN scan_values AS v ON o.scope = v.scope

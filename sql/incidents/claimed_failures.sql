@@ -135,8 +135,8 @@ renewed AS (
 recovered AS (
     SELECT DISTINCT g.kind, g."value", g.failure
     FROM followed AS g
-    INNER JOIN scan_successes AS s
-        ON g.kind = s.kind AND g."value" = s."value" AND s.slot > g.slot_before AND s.slot < g.slot
+    INNER JOIN (SELECT DISTINCT scope, kind, "value" FROM scan_values) AS c ON g.kind = c.kind AND g."value" = c."value"
+    INNER JOIN scan_successes AS s ON c.scope = s.scope AND s.slot > g.slot_before AND s.slot < g.slot
     LEFT JOIN renewed AS n ON g.failure = n.failure
     -- the service itself fails for hours: a second time is another incident
     WHERE g.slot - g.slot_before > CASE WHEN g.kind IN ('tenant', 'mode') THEN 48 ELSE 4 * 96 END OR n.failure IS NOT NULL

@@ -13,18 +13,21 @@ app_attempts AS (
         ON i.app_id = s.app_id AND s.seen_at >= i.first_seen_at AND s.seen_at <= i.last_seen_at
     GROUP BY i.incident_id
 ),
--- named as the views devices and apps name them
+-- Named as the views devices and apps name them; of two names of the same moment the first in order, for to look up the
+-- record would be to read the ids of all.
 device AS (
-    SELECT device_id, max_by(device, concat(CAST(seen_at AS VARCHAR), ' ', sign_in_id)) AS device
+    SELECT device_id, device
     FROM recorded_sign_ins
-    WHERE device_id IN (SELECT scope_value FROM found_incidents WHERE scope_kind = 'device')
-    GROUP BY device_id
+    WHERE device IS NOT NULL AND device_id IN (SELECT scope_value FROM found_incidents WHERE scope_kind = 'device')
+    GROUP BY device_id, device
+    QUALIFY row_number() OVER (PARTITION BY device_id ORDER BY max(seen_at) DESC, device) = 1
 ),
 app AS (
-    SELECT app_id, max_by(app, concat(CAST(seen_at AS VARCHAR), ' ', sign_in_id)) AS app
+    SELECT app_id, app
     FROM recorded_sign_ins
-    WHERE app_id IN (SELECT scope_value FROM found_incidents WHERE scope_kind = 'app')
-    GROUP BY app_id
+    WHERE app IS NOT NULL AND app_id IN (SELECT scope_value FROM found_incidents WHERE scope_kind = 'app')
+    GROUP BY app_id, app
+    QUALIFY row_number() OVER (PARTITION BY app_id ORDER BY max(seen_at) DESC, app) = 1
 ),
 touched AS (
     SELECT

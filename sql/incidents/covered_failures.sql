@@ -1,6 +1,5 @@
 -- The failures that the stretches cover which were chosen last.
 SELECT w.number, v.failure
 FROM scan_windows AS w
-INNER JOIN scan_values AS v
-    ON w.kind = v.kind AND w."value" = v."value" AND v.slot >= w.from_slot AND v.slot <= w.to_slot
+INNER JOIN scan_values AS v ON w.scope = v.scope AND v.slot >= w.from_slot AND v.slot <= w.to_slot
 WHERE w.number > $chosen

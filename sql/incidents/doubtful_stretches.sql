@@ -15,7 +15,7 @@ within_other AS (
     INNER JOIN sized AS s ON c.number = s.number
     INNER JOIN scan_values AS v ON c.failure = v.failure
     INNER JOIN scan_windows AS o
-        ON v.kind = o.kind AND v."value" = o."value" AND o.number <> w.number
+        ON v.scope = o.scope AND o.number <> w.number
         AND o.from_slot <= w.to_slot + 96 AND o.to_slot >= w.from_slot - 96
     GROUP BY c.number, o.number
     HAVING count(*) >= 9e-1 * max(s.failures)

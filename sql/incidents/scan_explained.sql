@@ -20,7 +20,6 @@ stray AS (
 SELECT
     f.failure,
     s.g,
-    c.failure IS NOT NULL AS covered,
     round(1e0 - (1e0 - s.g) * exp(coalesce(c.log_spared, 0e0)), 9) AS chance
 FROM scan_failures AS f
 CROSS JOIN stray AS s

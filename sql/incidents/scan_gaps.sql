@@ -2,21 +2,24 @@
 -- each slot in which it fails those of the slot itself (own), and those since the slot in which it failed before (gap);
 -- own_weight and gap_weight are what they weigh. price is what a scope of the kind must explain at least.
 WITH marked AS (
-    SELECT kind, "value", slot, 0 AS weight, max(scope) AS scope FROM scan_values GROUP BY kind, "value", slot
+    SELECT scope, slot, 0 AS weight, true AS fails FROM scan_values GROUP BY scope, slot
     UNION ALL
-    SELECT kind, "value", slot, weight, NULL FROM scan_successes
+    SELECT scope, slot, weight, false FROM scan_successes
 ),
 ahead AS (
     SELECT
-        kind, "value", slot, weight, scope,
-        min(CASE WHEN scope IS NOT NULL THEN slot END) OVER (
-            PARTITION BY kind, "value" ORDER BY slot, CASE WHEN scope IS NULL THEN 0 ELSE 1 END
+        scope, slot, weight,
+        min(CASE WHEN fails THEN slot END) OVER (
+            PARTITION BY scope ORDER BY slot, CASE WHEN fails THEN 1 ELSE 0 END
             ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
         ) AS failing_slot
     FROM marked
+),
+priced AS (
+    SELECT DISTINCT v.scope, r.price FROM scan_values AS v INNER JOIN scan_prices AS r ON v.kind = r.kind
 )
 SELECT
-    a.kind, a."value", a.failing_slot AS slot, max(a.scope) AS scope, max(r.price) AS price,
+    a.scope, a.failing_slot AS slot, max(r.price) AS price,
     CAST(sum(CASE WHEN slot = failing_slot THEN weight ELSE 0 END) AS BIGINT) AS own_weight,
     CAST(sum(CASE WHEN slot < failing_slot THEN weight ELSE 0 END) AS BIGINT) AS gap_weight,
     CAST(sum(CASE WHEN slot = failing_slot THEN floor(1e3 * (weight / 1e3 * ln(1e0 - 5e-2))) ELSE 0e0 END) AS BIGINT) AS own1,
@@ -30,6 +33,6 @@ SELECT
     CAST(sum(CASE WHEN slot < failing_slot THEN floor(1e3 * (weight / 1e3 * ln(1e0 - 7e-1))) ELSE 0e0 END) AS BIGINT) AS gap4,
     CAST(sum(CASE WHEN slot < failing_slot THEN floor(1e3 * (weight / 1e3 * ln(1e0 - 97e-2))) ELSE 0e0 END) AS BIGINT) AS gap5
 FROM ahead AS a
-INNER JOIN scan_prices AS r ON a.kind = r.kind
+INNER JOIN priced AS r ON a.scope = r.scope
 WHERE a.failing_slot IS NOT NULL
-GROUP BY a.kind, a."value", a.failing_slot
+GROUP BY a.scope, a.failing_slot

@@ -15,13 +15,20 @@ WITH preference AS (
     UNION ALL SELECT 'platform', 9e0
     UNION ALL SELECT 'os', 9e0
 ),
+-- each column by itself, which is quicker
 used_address AS (
     SELECT DISTINCT ip FROM recorded_sign_ins WHERE ip IS NOT NULL AND seen_at >= $since AND seen_at < $until
+),
+used_device AS (
+    SELECT DISTINCT device_id FROM recorded_sign_ins WHERE device_id IS NOT NULL AND seen_at >= $since AND seen_at < $until
+),
+person AS (
+    SELECT DISTINCT coalesce("user", user_id) AS "name" FROM recorded_sign_ins WHERE seen_at >= $since AND seen_at < $until
 ),
 -- the values that were seen, each by what tells it at the least cost; a failure's device may have been inferred
 seen AS (
     SELECT kind, "value"
-    FROM slot_counts
+    FROM value_counts
     WHERE slot >= $first_slot AND slot < $last_slot
     GROUP BY kind, "value"
     UNION
@@ -30,17 +37,13 @@ seen AS (
     FROM sign_in_values
     WHERE seen_at >= $since AND seen_at < $whole_since OR seen_at >= $whole_until AND seen_at < $until
     UNION
-    SELECT 'device', device_id
-    FROM recorded_sign_ins
-    WHERE device_id IS NOT NULL AND seen_at >= $since AND seen_at < $until
+    SELECT 'device', device_id FROM used_device
     UNION
     SELECT 'device', device_id
     FROM failed_sign_ins
     WHERE device_id IS NOT NULL AND seen_at >= $since AND seen_at < $until
     UNION
-    SELECT 'user', coalesce("user", user_id)
-    FROM recorded_sign_ins
-    WHERE coalesce("user", user_id) <> '' AND seen_at >= $since AND seen_at < $until
+    SELECT 'user', "name" FROM person WHERE "name" <> ''
     UNION
     SELECT 'ip', ip FROM used_address
     UNION
@@ -53,12 +56,6 @@ seen AS (
     FROM used_address AS u
     INNER JOIN addresses AS a ON u.ip = a.ip
     WHERE a.subnet IS NOT NULL
-    UNION
-    SELECT 'policy', p.policy_id
-    FROM recorded_sign_ins AS s
-    INNER JOIN policy_scopes AS p ON s.user_id = p.user_id AND s.platform = p.platform
-    INNER JOIN policy_apps AS a ON p.policy_id = a.policy_id AND s.app_id = a.app_id
-    WHERE p.policy_id <> '' AND s.seen_at >= $since AND s.seen_at < $until
 ),
 width AS (
     SELECT kind, count(*) AS "values" FROM seen GROUP BY kind

@@ -25,5 +25,5 @@ FROM sign_in_values AS v
 INNER JOIN scan_failures AS f
     ON v.workspace_id = f.workspace_id AND v.source_table = f.source_table AND v.sign_in_id = f.sign_in_id
 LEFT JOIN everywhere AS e ON v.kind = e.kind AND v."value" = e."value"
-WHERE v.result_code = '50099' AND e.kind IS NULL
+WHERE v.failed AND e.kind IS NULL
 QUALIFY count(*) OVER (PARTITION BY v.kind, v."value") >= 3

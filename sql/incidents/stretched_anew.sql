@@ -4,13 +4,13 @@
 -- is counted as for the offers.
 WITH failed AS (
     SELECT
-        w.number, w.p, v.slot, sum(v.weight) AS weight,
+        w.number, w.scope, w.p, v.slot, sum(v.weight) AS weight,
         CASE WHEN v.slot >= w.from_slot AND v.slot <= w.to_slot
             THEN round(greatest(e.g, 1e0 - (1e0 - e.chance) / (1e0 - w.p)), 6) ELSE e.chance END AS chance
     FROM scan_windows AS w
-    INNER JOIN scan_values AS v ON w.kind = v.kind AND w."value" = v."value"
+    INNER JOIN scan_values AS v ON w.scope = v.scope
     INNER JOIN scan_explained AS e ON v.failure = e.failure
-    GROUP BY w.number, w.p, v.slot, CASE WHEN v.slot >= w.from_slot AND v.slot <= w.to_slot
+    GROUP BY w.number, w.scope, w.p, v.slot, CASE WHEN v.slot >= w.from_slot AND v.slot <= w.to_slot
         THEN round(greatest(e.g, 1e0 - (1e0 - e.chance) / (1e0 - w.p)), 6) ELSE e.chance END
 ),
 -- A stretch begins and ends with a failure, so only slots that have one are looked at. Whole thousandths: a sum that no
@@ -22,8 +22,7 @@ slotted AS (
             + CAST(floor(max(g.own_weight) * ln(1e0 - max(f.p))) AS BIGINT) AS gain,
         CAST(floor(max(g.gap_weight) * ln(1e0 - max(f.p))) AS BIGINT) AS gap
     FROM failed AS f
-    INNER JOIN scan_windows AS w ON f.number = w.number
-    INNER JOIN scan_gaps AS g ON w.kind = g.kind AND w."value" = g."value" AND f.slot = g.slot
+    INNER JOIN scan_gaps AS g ON f.scope = g.scope AND f.slot = g.slot
     GROUP BY f.number, f.slot
 ),
 summed AS (

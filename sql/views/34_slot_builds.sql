@@ -9,6 +9,7 @@
 -- platform: windows, macos, ios, android, linux
 -- attempts: sign-ins, whatever their result
 -- successes: those that succeeded
+-- first_seen_at: the first of them, UTC
 SELECT
     date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', s.seen_at)) // 900 AS slot,
     coalesce(s.client, '') AS client,
@@ -17,7 +18,8 @@ SELECT
     coalesce(s.os, '') AS os,
     coalesce(s.platform, '') AS platform,
     count(*) AS attempts,
-    count(*) FILTER (WHERE s.result_code = '0') AS successes
+    count(*) FILTER (WHERE s.result_code = '0') AS successes,
+    min(s.seen_at) AS first_seen_at
 FROM uncounted_sign_ins AS s
 WHERE s.seen_at IS NOT NULL
 GROUP BY

@@ -119,10 +119,9 @@ app_ids AS (
 -- an application's name stands in for its id where one application alone bears it
 app_names AS (
     SELECT app, max(app_id) AS app_id
-    FROM recorded_sign_ins
-    WHERE app IS NOT NULL
+    FROM (SELECT DISTINCT app, app_id FROM recorded_sign_ins WHERE app IS NOT NULL) AS called
     GROUP BY app
-    HAVING count(DISTINCT app_id) = 1
+    HAVING count(app_id) = 1
 ),
 resolved AS (
     SELECT

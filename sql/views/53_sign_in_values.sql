@@ -10,6 +10,7 @@
 -- client: library, broker or browser build
 -- ip: address the request came from
 -- result_code: ResultType; 0 is success, 50099 a refused device signature
+-- failed: whether the device signature was refused (50099); who asks for these alone reads no other record
 WITH dimension AS (
     SELECT 'device' AS kind, 'id' AS reading
     UNION ALL SELECT 'user', 'name'
@@ -64,7 +65,8 @@ read_off AS (
         s.app_id,
         s.client,
         s.ip,
-        s.result_code
+        s.result_code,
+        s.failed
     FROM known_sign_ins AS s
     CROSS JOIN dimension AS d
     UNION ALL
@@ -79,11 +81,12 @@ read_off AS (
         s.app_id,
         s.client,
         s.ip,
-        s.result_code
+        s.result_code,
+        s.failed
     FROM known_sign_ins AS s
     INNER JOIN policy_scopes AS p ON s.user_id = p.user_id AND s.platform = p.platform
     INNER JOIN policy_apps AS a ON p.policy_id = a.policy_id AND s.app_id = a.app_id
 )
-SELECT kind, "value", workspace_id, source_table, sign_in_id, seen_at, user_id, app_id, client, ip, result_code
+SELECT kind, "value", workspace_id, source_table, sign_in_id, seen_at, user_id, app_id, client, ip, result_code, failed
 FROM read_off
 WHERE coalesce("value", '') NOT IN ('', 'AS')

@@ -19,5 +19,5 @@ INNER JOIN (SELECT incident_id, count(*) AS failures FROM incident_failures GROU
     ON f.incident_id = t.incident_id
 INNER JOIN sign_in_values AS v
     ON f.workspace_id = v.workspace_id AND f.source_table = v.source_table AND f.sign_in_id = v.sign_in_id
-WHERE v.result_code = '50099'
+WHERE v.failed
 GROUP BY f.incident_id, v.kind, v."value"

@@ -27,7 +27,7 @@ cut AS (
     SELECT s.incident_id, date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', until)) // 900 FROM scope AS s CROSS JOIN horizon
     UNION
     SELECT i.incident_id, min(c.slot)
-    FROM slot_counts AS c
+    FROM value_counts AS c
     INNER JOIN scope AS i ON c.kind = i.scope_kind AND c."value" = i.scope_value
     WHERE c.successes > 0
     GROUP BY i.incident_id
@@ -39,19 +39,11 @@ whole AS (
         sum(c.successes) FILTER (WHERE c.slot < i.first_slot) AS succeeded_before,
         sum(c.successes) FILTER (WHERE c.slot > i.first_slot AND c.slot < i.last_slot) AS succeeded_during,
         sum(c.successes) FILTER (WHERE c.slot > i.last_slot) AS succeeded_after
-    FROM slot_counts AS c
+    FROM value_counts AS c
     INNER JOIN scope AS i ON c.kind = i.scope_kind AND c."value" = i.scope_value
     LEFT JOIN cut ON i.incident_id = cut.incident_id AND c.slot = cut.slot
     WHERE cut.slot IS NULL AND c.slot < (SELECT date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', until)) // 900 FROM horizon)
     GROUP BY i.incident_id
-),
-nearby AS (
-    SELECT
-        date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', s.seen_at)) // 900 AS slot,
-        s.seen_at, s.result_code, s.app_id, s.client, s.browser, s.user_agent, s.os, s.asn, s.city, s.country, s.interactive,
-        s.domain, s.platform
-    FROM known_records AS s
-    WHERE date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', s.seen_at)) // 900 IN (SELECT slot FROM cut)
 ),
 scope_address AS (
     SELECT DISTINCT i.incident_id, a.ip
@@ -60,62 +52,62 @@ scope_address AS (
 ),
 other AS (
     SELECT i.incident_id, s.seen_at, s.result_code
-    FROM nearby AS s
+    FROM cut_sign_ins AS s
     INNER JOIN scope AS i ON i.scope_kind = 'app' AND s.app_id = i.scope_value
     INNER JOIN cut AS c ON i.incident_id = c.incident_id AND s.slot = c.slot
     UNION ALL
     SELECT i.incident_id, s.seen_at, s.result_code
-    FROM nearby AS s
+    FROM cut_sign_ins AS s
     INNER JOIN scope AS i ON i.scope_kind = 'client' AND regexp_matches(s.client, '[0-9]') AND s.client = i.scope_value
     INNER JOIN cut AS c ON i.incident_id = c.incident_id AND s.slot = c.slot
     UNION ALL
     SELECT i.incident_id, s.seen_at, s.result_code
-    FROM nearby AS s
+    FROM cut_sign_ins AS s
     INNER JOIN scope AS i ON i.scope_kind = 'client' AND regexp_matches(s.browser, '[0-9]') AND s.browser IS DISTINCT FROM s.client AND s.browser = i.scope_value
     INNER JOIN cut AS c ON i.incident_id = c.incident_id AND s.slot = c.slot
     UNION ALL
     SELECT i.incident_id, s.seen_at, s.result_code
-    FROM nearby AS s
+    FROM cut_sign_ins AS s
     INNER JOIN scope AS i ON i.scope_kind = 'client' AND s.user_agent NOT LIKE 'Mozilla/%' AND s.user_agent IS DISTINCT FROM s.client AND s.user_agent = i.scope_value
     INNER JOIN cut AS c ON i.incident_id = c.incident_id AND s.slot = c.slot
     UNION ALL
     SELECT i.incident_id, s.seen_at, s.result_code
-    FROM nearby AS s
+    FROM cut_sign_ins AS s
     INNER JOIN scope AS i ON i.scope_kind = 'os' AND s.os = i.scope_value
     INNER JOIN cut AS c ON i.incident_id = c.incident_id AND s.slot = c.slot
     UNION ALL
     SELECT i.incident_id, s.seen_at, s.result_code
-    FROM nearby AS s
+    FROM cut_sign_ins AS s
     INNER JOIN scope AS i ON i.scope_kind = 'network' AND concat('AS', s.asn) = i.scope_value
     INNER JOIN cut AS c ON i.incident_id = c.incident_id AND s.slot = c.slot
     UNION ALL
     SELECT i.incident_id, s.seen_at, s.result_code
-    FROM nearby AS s
+    FROM cut_sign_ins AS s
     INNER JOIN scope AS i ON i.scope_kind = 'region' AND s.city = i.scope_value
     INNER JOIN cut AS c ON i.incident_id = c.incident_id AND s.slot = c.slot
     UNION ALL
     SELECT i.incident_id, s.seen_at, s.result_code
-    FROM nearby AS s
+    FROM cut_sign_ins AS s
     INNER JOIN scope AS i ON i.scope_kind = 'region' AND s.country = i.scope_value
     INNER JOIN cut AS c ON i.incident_id = c.incident_id AND s.slot = c.slot
     UNION ALL
     SELECT i.incident_id, s.seen_at, s.result_code
-    FROM nearby AS s
+    FROM cut_sign_ins AS s
     INNER JOIN scope AS i ON i.scope_kind = 'mode' AND CASE WHEN s.interactive THEN 'interactive' ELSE 'non-interactive' END = i.scope_value
     INNER JOIN cut AS c ON i.incident_id = c.incident_id AND s.slot = c.slot
     UNION ALL
     SELECT i.incident_id, s.seen_at, s.result_code
-    FROM nearby AS s
+    FROM cut_sign_ins AS s
     INNER JOIN scope AS i ON i.scope_kind = 'domain' AND s.domain = i.scope_value
     INNER JOIN cut AS c ON i.incident_id = c.incident_id AND s.slot = c.slot
     UNION ALL
     SELECT i.incident_id, s.seen_at, s.result_code
-    FROM nearby AS s
+    FROM cut_sign_ins AS s
     INNER JOIN scope AS i ON i.scope_kind = 'platform' AND s.platform = i.scope_value
     INNER JOIN cut AS c ON i.incident_id = c.incident_id AND s.slot = c.slot
     UNION ALL
     SELECT i.incident_id, s.seen_at, s.result_code
-    FROM nearby AS s
+    FROM cut_sign_ins AS s
     INNER JOIN scope AS i ON i.scope_kind = 'tenant' AND i.scope_value = 'all'
     INNER JOIN cut AS c ON i.incident_id = c.incident_id AND s.slot = c.slot
     UNION ALL
@@ -136,10 +128,11 @@ other AS (
     INNER JOIN scope_address AS i ON s.ip = i.ip
     UNION ALL
     SELECT i.incident_id, s.seen_at, s.result_code
-    FROM known_records AS s
+    FROM cut_sign_ins AS s
     INNER JOIN policy_scopes AS p ON s.user_id = p.user_id AND s.platform = p.platform
     INNER JOIN policy_apps AS a ON p.policy_id = a.policy_id AND s.app_id = a.app_id
     INNER JOIN scope AS i ON i.scope_kind = 'policy' AND p.policy_id = i.scope_value
+    INNER JOIN cut AS c ON i.incident_id = c.incident_id AND s.slot = c.slot
 ),
 attempt AS (
     SELECT incident_id, seen_at, result_code = '0' AS good, false AS failed, false AS own
@@ -151,7 +144,7 @@ attempt AS (
     INNER JOIN sign_in_values AS v ON i.scope_kind = v.kind AND i.scope_value = v."value"
     LEFT JOIN incident_failures AS f
         ON v.workspace_id = f.workspace_id AND v.source_table = f.source_table AND v.sign_in_id = f.sign_in_id
-    WHERE v.result_code = '50099'
+    WHERE v.failed
 ),
 timed AS (
     SELECT
@@ -194,7 +187,7 @@ summed AS (
         SELECT t.incident_id, count(*) AS failures
         FROM timed AS t
         INNER JOIN scope AS i ON t.incident_id = i.incident_id
-        INNER JOIN (SELECT DISTINCT kind, "value" FROM slot_counts) AS k ON i.scope_kind = k.kind AND i.scope_value = k."value"
+        INNER JOIN (SELECT DISTINCT kind, "value" FROM value_counts) AS k ON i.scope_kind = k.kind AND i.scope_value = k."value"
         LEFT JOIN cut ON t.incident_id = cut.incident_id AND date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', t.seen_at)) // 900 = cut.slot
         WHERE t.failed AND t.period = 'during' AND cut.slot IS NULL
         GROUP BY t.incident_id

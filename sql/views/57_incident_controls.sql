@@ -82,8 +82,8 @@ of_failures AS (
     FROM failed
     GROUP BY incident_id
 ),
--- Of the successes those are looked at that share a device, a user, an address or the application with the incident, each
--- once: what is left of all that were counted is outside.
+-- Of the successes those are looked at that share a device, a user or an address with the incident, each once; those that
+-- share the application are counted beside them. What is left of all that were counted is outside.
 touched AS (
     SELECT
         i.incident_id, true AS of_devices, u."value" IS NOT NULL AS of_users,
@@ -118,30 +118,30 @@ touched AS (
     LEFT JOIN owner AS d ON i.incident_id = d.incident_id AND d.kind = 'device' AND s.device_id = d."value"
     LEFT JOIN owner AS u ON i.incident_id = u.incident_id AND u.kind = 'user' AND coalesce(s."user", s.user_id) = u."value"
     WHERE d."value" IS NULL AND u."value" IS NULL
-    UNION ALL
-    SELECT
-        i.incident_id, false, false, false,
-        s.app_id IS NOT DISTINCT FROM i.top_app AS to_top_app,
-        coalesce(i.top_build IN (s.client, s.browser, s.user_agent, s.os), false) AS with_top_build,
-        s.ip IS NOT DISTINCT FROM i.top_ip AS from_top_ip,
-    FROM compared AS i
-    INNER JOIN known_successes AS s
-        ON i.top_app IS NOT DISTINCT FROM s.app_id AND s.seen_at >= i.first_seen_at AND s.seen_at <= i.last_seen_at
-    LEFT JOIN owner AS d ON i.incident_id = d.incident_id AND d.kind = 'device' AND s.device_id = d."value"
-    LEFT JOIN owner AS u ON i.incident_id = u.incident_id AND u.kind = 'user' AND coalesce(s."user", s.user_id) = u."value"
-    WHERE d."value" IS NULL AND u."value" IS NULL AND s.ip IS DISTINCT FROM i.top_ip
 ),
 of_touched AS (
     SELECT
         incident_id,
-        count(*) FILTER (WHERE NOT with_top_build) AS of_other_builds,
+        count(*) FILTER (WHERE NOT with_top_build AND NOT to_top_app) AS of_other_builds,
         count(*) FILTER (WHERE of_devices AND NOT to_top_app) AS other_apps,
-        count(*) FILTER (WHERE to_top_app AND NOT of_devices AND NOT of_users) AS other_devices,
+        count(*) FILTER (WHERE to_top_app AND (of_devices OR of_users)) AS own_devices,
         count(*) FILTER (WHERE of_users AND NOT on_top_device) AS user_elsewhere,
         count(*) FILTER (WHERE of_devices AND NOT from_top_ip) AS other_networks,
         count(*) FILTER (WHERE from_top_ip) AS from_top_ip
     FROM touched
     GROUP BY incident_id
+),
+of_app AS (
+    SELECT
+        i.incident_id,
+        count(*) AS to_top_app,
+        count(*) FILTER (
+            WHERE NOT coalesce(i.top_build IN (s.client, s.browser, s.user_agent, s.os), false)
+        ) AS with_other_builds
+    FROM compared AS i
+    INNER JOIN known_successes AS s
+        ON i.top_app IS NOT DISTINCT FROM s.app_id AND s.seen_at >= i.first_seen_at AND s.seen_at <= i.last_seen_at
+    GROUP BY i.incident_id
 ),
 network_address AS (
     SELECT DISTINCT i.incident_id, i.first_seen_at, i.last_seen_at, a.ip
@@ -157,16 +157,9 @@ of_network AS (
 -- What many share is counted already, slot by slot; of the slots that its first and its last failure cut the sign-ins are
 -- looked at.
 cut AS (
-    SELECT incident_id, first_slot AS slot FROM compared
+    SELECT *, first_slot AS slot FROM compared
     UNION
-    SELECT incident_id, last_slot FROM compared
-),
-nearby AS (
-    SELECT
-        date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', s.seen_at)) // 900 AS slot,
-        s.seen_at, s.client, s.browser, s.user_agent, s.os, s.platform, s.domain, s.asn
-    FROM known_successes AS s
-    WHERE date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', s.seen_at)) // 900 IN (SELECT slot FROM cut)
+    SELECT *, last_slot FROM compared
 ),
 in_cut AS (
     SELECT
@@ -179,9 +172,9 @@ in_cut AS (
         count(*) FILTER (
             WHERE s.platform IS NOT DISTINCT FROM i.top_platform AND i.top_build IN (s.client, s.browser, s.user_agent, s.os)
         ) AS with_top_build
-    FROM compared AS i
-    INNER JOIN cut AS c ON i.incident_id = c.incident_id
-    INNER JOIN nearby AS s ON c.slot = s.slot AND s.seen_at >= i.first_seen_at AND s.seen_at <= i.last_seen_at
+    FROM cut AS i
+    INNER JOIN cut_sign_ins AS s
+        ON s.result_code = '0' AND i.slot = s.slot AND s.seen_at >= i.first_seen_at AND s.seen_at <= i.last_seen_at
     GROUP BY i.incident_id
 ),
 -- what all values of a kind leave has none
@@ -245,9 +238,10 @@ succeeded AS (
     SELECT
         i.incident_id,
         coalesce(c.attempts, 0) + coalesce(a.attempts, 0) AS attempts,
-        coalesce(c.of_top_build, 0) + coalesce(b.of_top_build, 0) + coalesce(t.of_other_builds, 0) AS shared,
+        coalesce(c.of_top_build, 0) + coalesce(b.of_top_build, 0) + coalesce(t.of_other_builds, 0)
+            + coalesce(p.with_other_builds, 0) AS shared,
         coalesce(t.other_apps, 0) AS other_apps,
-        coalesce(t.other_devices, 0) AS other_devices,
+        coalesce(p.to_top_app, 0) - coalesce(t.own_devices, 0) AS other_devices,
         coalesce(t.user_elsewhere, 0) AS user_elsewhere,
         coalesce(t.other_networks, 0) AS other_networks,
         coalesce(t.from_top_ip, 0) AS from_top_ip,
@@ -265,6 +259,7 @@ succeeded AS (
     LEFT JOIN of_value AS v ON i.incident_id = v.incident_id
     LEFT JOIN of_build AS b ON i.incident_id = b.incident_id
     LEFT JOIN of_touched AS t ON i.incident_id = t.incident_id
+    LEFT JOIN of_app AS p ON i.incident_id = p.incident_id
     LEFT JOIN of_network AS n ON i.incident_id = n.incident_id
 ),
 counted AS (

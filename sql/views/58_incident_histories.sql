@@ -85,16 +85,26 @@ places AS (
     FROM hourly
     GROUP BY incident_id
 ),
-app AS (
-    SELECT i.incident_id, count(*) AS app_succeeded
+-- What many share is counted already, slot by slot; of the slot that the end of the window cuts the sign-ins are looked at.
+app_success AS (
+    SELECT i.incident_id, c.successes
     FROM incident_facts AS i
-    INNER JOIN known_successes AS s ON i.top_app = s.app_id
-    GROUP BY i.incident_id
+    INNER JOIN slot_counts AS c ON c.kind = 'app' AND i.top_app = c."value"
+    WHERE c.slot < date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', (SELECT until FROM horizon))) // 900
+    UNION ALL
+    SELECT i.incident_id, 1
+    FROM incident_facts AS i
+    INNER JOIN cut_sign_ins AS s ON s.result_code = '0' AND i.top_app = s.app_id
+    WHERE s.slot = date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', (SELECT until FROM horizon))) // 900
+),
+app AS (
+    SELECT incident_id, CAST(sum(successes) AS BIGINT) AS app_succeeded FROM app_success GROUP BY incident_id
 ),
 -- a build is told by any of four columns: of each combination of them that was ever seen, when it was seen first
 seen_build AS (
-    SELECT client, browser, user_agent, os, min(seen_at) AS first_seen_at
-    FROM known_records
+    SELECT client, browser, user_agent, os, min(first_seen_at) AS first_seen_at
+    FROM slot_builds
+    WHERE first_seen_at < (SELECT until FROM horizon)
     GROUP BY client, browser, user_agent, os
 ),
 build AS (

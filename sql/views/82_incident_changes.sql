@@ -161,20 +161,12 @@ in_question AS (
         AND changed_at >= first_seen_at - INTERVAL '72 hours'
 ),
 under_policy AS (
-    SELECT p.policy_id, s.slot, s.failed, count(*) AS attempts
-    FROM (
-        SELECT
-            user_id, platform, app_id, false AS failed,
-            date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', seen_at)) // 900 AS slot
-        FROM known_successes
-        UNION ALL
-        SELECT user_id, platform, app_id, true, date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', seen_at)) // 900
-        FROM failures
-    ) AS s
+    SELECT "value" AS policy_id, slot, false AS failed, successes AS attempts FROM policy_counts
+    UNION ALL
+    SELECT p.policy_id, date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', s.seen_at)) // 900, true, 1
+    FROM failures AS s
     INNER JOIN policy_scopes AS p ON s.user_id = p.user_id AND s.platform = p.platform
     INNER JOIN policy_apps AS a ON p.policy_id = a.policy_id AND s.app_id = a.app_id
-    WHERE p.policy_id IN (SELECT policy_id FROM in_question)
-    GROUP BY p.policy_id, s.slot, s.failed
 ),
 in_force AS (
     SELECT
