@@ -380,37 +380,47 @@ def record_asked(
     brought: Mapping[datetime, tuple[int, datetime]],
     begun_before: datetime,
 ) -> None:
-    """Enter a stretch into the coverage, an hour a row; the caller holds the transaction of its page.
+    """Enter a stretch into the coverage, as ``record_answers`` does several."""
+    record_answers(con, [(asked, brought, begun_before)])
 
-    ``brought`` are the ``arrivals`` of the page. Hours that had not begun by ``begun_before`` are no coverage, unless
-    records came from them or from later ones.
+
+def record_answers(
+    con: duckdb.DuckDBPyConnection, answers: Sequence[tuple[Asked, Mapping[datetime, tuple[int, datetime]], datetime]]
+) -> None:
+    """Enter stretches that do not overlap into the coverage, an hour a row; the caller holds their pages' transaction.
+
+    With each come the ``arrivals`` of its page, and the moment before which its hours must have begun: those that had
+    not are no coverage, unless records came from them or from later ones.
     """
-    end = min(asked.arrival.end, max([begun_before, *(hour + HOUR for hour in brought)]))
+    rows: list[tuple[object, ...]] = []
+    for asked, brought, begun_before in answers:
+        end = min(asked.arrival.end, max([begun_before, *(hour + HOUR for hour in brought)]))
+        for hour in hours(Window(asked.arrival.start, end)):
+            begun, (count, newest) = max(hour, asked.arrival.start), brought.get(hour, (0, None))
+            ended = min(hour + HOUR, asked.arrival.end)
+            of, event = (asked.workspace_id, asked.table), (asked.event.start, asked.event.end)
+            told = (asked.status, count, asked.requests_for(begun), newest, asked.note)
+            rows.append((*of, begun, ended, *event, *told))
+    stretches = [(each.workspace_id, each.table, each.arrival.start, each.arrival.end) for each, _, _ in answers]
     con.execute(
-        "DELETE FROM asked WHERE workspace_id = ? AND source_table = ? AND asked_from < ? AND asked_to > ?",
-        [asked.workspace_id, asked.table, asked.arrival.end, asked.arrival.start],
+        """DELETE FROM asked USING (
+            SELECT unnest($1::VARCHAR[]) AS workspace, unnest($2::VARCHAR[]) AS source,
+                unnest($3::TIMESTAMP[]) AS begun, unnest($4::TIMESTAMP[]) AS ended) AS told
+        WHERE workspace_id = workspace AND source_table = source AND asked_from < ended AND asked_to > begun""",
+        _columns(stretches),
     )
-    stretch = Window(asked.arrival.start, end)
-    begun = [max(hour, stretch.start) for hour in hours(stretch)]
-    con.execute(
-        """INSERT INTO asked
-        SELECT $workspace, $table, unnest(CAST($begun AS TIMESTAMP[])), unnest(CAST($ended AS TIMESTAMP[])),
-            $since, $until, $status, unnest(CAST($rows AS BIGINT[])), unnest(CAST($requests AS BIGINT[])),
-            unnest(CAST($newest AS TIMESTAMP[])), $note""",
-        {
-            "workspace": asked.workspace_id,
-            "table": asked.table,
-            "begun": begun,
-            "ended": [min(hour + HOUR, asked.arrival.end) for hour in hours(stretch)],
-            "since": asked.event.start,
-            "until": asked.event.end,
-            "status": asked.status,
-            "rows": [brought.get(hour, (0, None))[0] for hour in hours(stretch)],
-            "requests": [asked.requests_for(start) for start in begun],
-            "newest": [brought.get(hour, (0, None))[1] for hour in hours(stretch)],
-            "note": asked.note,
-        },
-    )
+    if rows:
+        con.execute(
+            """INSERT INTO asked
+            SELECT unnest($1::VARCHAR[]), unnest($2::VARCHAR[]), unnest($3::TIMESTAMP[]), unnest($4::TIMESTAMP[]),
+                unnest($5::TIMESTAMP[]), unnest($6::TIMESTAMP[]), unnest($7::VARCHAR[]), unnest($8::BIGINT[]),
+                unnest($9::BIGINT[]), unnest($10::TIMESTAMP[]), unnest($11::VARCHAR[])""",
+            _columns(rows),
+        )
+
+
+def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def record_rejects(con: duckdb.DuckDBPyConnection, rejects: Iterable[Reject]) -> None:

@@ -91,7 +91,6 @@ class Lot:
         con.execute("BEGIN")
         for (table, _, _), records in alike.items():
             landed += land.land_records(con, table, land.together(records))
-        for ready in lying:
-            land.record_asked(con, ready.asked, ready.brought, begun_before=ready.settled_before)
+        land.record_answers(con, [(ready.asked, ready.brought, ready.settled_before) for ready in lying])
         con.execute("COMMIT")
         return landed

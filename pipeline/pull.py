@@ -158,6 +158,8 @@ def pull(run: Run, service: LogAnalytics, patience: Patience, watch: Callable[[P
                 under_way[crew.submit(_ask, service, question, run.span.window, patience)] = lane, question
             if not under_way:
                 break
+            if lot.is_due:  # whoever is asked meanwhile does not wait for it
+                records += lot.land(run.con)
             done, _ = wait(under_way, timeout=PULSE, return_when=FIRST_COMPLETED)
             if not done:
                 for lane, _ in under_way.values():
@@ -171,8 +173,6 @@ def pull(run: Run, service: LogAnalytics, patience: Patience, watch: Callable[[P
                 if isinstance(reply, Refusal) and reply.kind is Kind.FORBIDDEN:
                     forbidden = reply.reason
                 watch(_progress(lane, to_ask, records))
-            if lot.is_due:
-                records += lot.land(run.con)
         records += lot.land(run.con)
     except BaseException as error:
         patience.give_up()

@@ -193,7 +193,7 @@ def empty() -> duckdb.DuckDBPyConnection:
 
 
 def migrate(con: duckdb.DuckDBPyConnection, db: Path | None) -> None:
-    """Bring the tables to this release's schema, each step in its transaction.
+    """Bring the tables to this release's schema, in one transaction: each costs a wait for the disk.
 
     Raises StoreUnusable for a file that is not ours, and for one that a newer release wrote.
     """
@@ -201,14 +201,15 @@ def migrate(con: duckdb.DuckDBPyConnection, db: Path | None) -> None:
         con.execute("CREATE TABLE migrations (version BIGINT NOT NULL, applied VARCHAR NOT NULL)")
     done = _version(con, db)
     steps = assets.sql_files(assets.SCHEMA)
+    if done == len(steps):
+        return
+    con.execute("BEGIN")
     for version, step in enumerate(steps, start=1):
         if version > done:
-            con.execute("BEGIN")
             con.execute(assets.text(step))
             con.execute("INSERT INTO migrations VALUES (?, ?)", [version, step.stem])
-            con.execute("COMMIT")
-    if done < len(steps):
-        views.comment_tables(con)
+    views.comment_tables(con)
+    con.execute("COMMIT")
 
 
 def _version(con: duckdb.DuckDBPyConnection, db: Path | None) -> int:

@@ -74,7 +74,8 @@ def emptied() -> duckdb.DuckDBPyConnection:
     con = _database()
     for table in (*pages.TABLES, *_OWN_TABLES, *_STORED):
         con.execute(f"DELETE FROM {table}")
-    con.execute("UPDATE horizon SET until = TIMESTAMP '9999-12-31'")
+    if con.execute("SELECT 1 FROM horizon WHERE year(until) < 9999").fetchall():
+        views.build(con)  # those that a test built for its own moment hold that moment
     return con
 
 

@@ -437,6 +437,32 @@ def test_records_from_hours_that_the_clock_has_not_reached_are_covered_all_the_s
     ]
 
 
+def test_several_answers_at_once_are_covered_as_one_after_the_other(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    half = timedelta(minutes=30)
+    event = Window(MORNING, MORNING + 3 * HOUR)
+    cut = ((Window(MORNING, MORNING + 2 * HOUR), 3),)
+    first = Asked("w", "SigninLogs", Window(MORNING, MORNING + half), event, "complete", 1, cut=cut)
+    second = Asked("w", "SigninLogs", Window(MORNING + half, MORNING + 2 * HOUR), event, "complete", 2, cut=cut)
+    other = Asked("w", "AuditLogs", Window(MORNING, MORNING + 3 * HOUR), event, "complete", 1)
+    brought = arrivals(con, tmp_path, sign_in(IngestedAt=MORNING), sign_in(IngestedAt=MORNING + MINUTE))
+    answers = [(first, brought, MORNING + HOUR), (second, {}, MORNING + HOUR), (other, {}, MORNING + 2 * HOUR)]
+
+    def covered() -> list[tuple[Any, ...]]:
+        return con.execute("SELECT * FROM asked ORDER BY ALL").fetchall()
+
+    land.record_owed(con, Asked("w", "SigninLogs", event, event, "incomplete", 0, "owed"), MORNING + 3 * HOUR)
+    land.record_answers(con, answers)
+    at_once = covered()
+    con.execute("DELETE FROM asked")
+    land.record_owed(con, Asked("w", "SigninLogs", event, event, "incomplete", 0, "owed"), MORNING + 3 * HOUR)
+    for stretch, its, begun_before in answers:
+        land.record_asked(con, stretch, its, begun_before)
+    assert covered() == at_once
+    assert len(at_once) == 5
+
+
 def test_asking_for_one_table_leaves_the_coverage_of_another(con: duckdb.DuckDBPyConnection) -> None:
     other = asked("absent", hours=1, note="the workspace has no table")
     land.record_asked(con, other, brought={}, begun_before=MORNING + HOUR)
