@@ -13,8 +13,8 @@ app_attempts AS (
         ON i.app_id = s.app_id AND s.seen_at >= i.first_seen_at AND s.seen_at <= i.last_seen_at
     GROUP BY i.incident_id
 ),
--- Named as the views devices and apps name them; of two names of the same moment the first in order, for to look up the
--- record would be to read the ids of all.
+-- Named as the views devices and apps name them; of two names at the same moment the first in order: telling their records
+-- apart would mean to read the id of every sign-in.
 device AS (
     SELECT device_id, device
     FROM recorded_sign_ins
