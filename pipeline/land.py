@@ -10,7 +10,7 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pipeline import landed
+from pipeline import current, landed
 from pipeline.pages import PLACE, TABLES, Reject, event_time
 from pipeline.window import HOUR, Window, hour_floor, hours
 
@@ -122,6 +122,7 @@ def identifies_records(page: Page) -> bool:
 
 def land_records(con: duckdb.DuckDBPyConnection, table: str, given: Records) -> Landed:
     """Land records that lie where DuckDB reads them, as ``land`` does those of a page."""
+    current.outdate(con)
     records = _in_their_workspace(con, table, given)
     happened = event_time(table)
     con.execute(

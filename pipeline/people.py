@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pipeline import current
 from pipeline.mentions import Search, mentioned, replaced, searched, telling
 from pipeline.pseudonyms import adopt
 
@@ -153,6 +154,7 @@ def mentioned_since(con: duckdb.DuckDBPyConnection, names: Pseudonyms) -> None:
             for old, known in mentioned((old for (old,) in rows), telling(names.known)).items():
                 new = _everywhere(old, known)
                 if new != old:
+                    current.outdate(con)
                     con.execute(f"UPDATE {table} SET {column} = {typed} WHERE {text} = $2", [new, old])
     con.execute("COMMIT")
 

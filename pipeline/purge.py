@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     import duckdb
 
 # By the schema, and with the views; a file whose records were purged is one to be read again.
-_REFILLED = ("migrations", "filled_views", "horizon", "audit_operations", "inferred_devices", "imported_files")
+_REFILLED = (
+    *("migrations", "filled_views", "current_views", "horizon"),
+    *("audit_operations", "inferred_devices", "imported_files"),
+)
 _GONE = """
     SELECT incident_id FROM found_incidents WHERE first_seen_at < $before
     UNION SELECT incident_id FROM found_incidents WHERE change_id IN ({changes})

@@ -12,7 +12,7 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pipeline import assets, counted
+from pipeline import assets, counted, current
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -35,7 +35,8 @@ def build(
 
     ``until`` (UTC) is what "now" means for what is derived: nothing after it is taken into account. Stored views that
     are ``unfilled`` stay empty, for a caller that is about to fill them; those that are ``left`` stay as the last
-    analysis filled them, which is empty before the first.
+    analysis filled them, which is empty before the first. Where some are left, those stay as well that were filled so
+    since anything has landed.
     """
     con.execute("BEGIN")
     con.execute("DELETE FROM lake_answers")
@@ -43,11 +44,17 @@ def build(
     con.execute(assets.text(assets.DATA / "audit_operations.sql"), {"file": str(assets.DATA / "audit_operations.csv")})
     selects = files()
     release = _release(selects)
+    # whoever leaves nothing fills the evidence too, which changes without anything landing
+    of_records = {name for name, select in selects.items() if is_stored(select)}.difference(left) if left else set()
+    still: set[str] = set()
     if left and not _was_made_by(con, release):
         left, unfilled = (), (() if _has_incidents(con) else (*unfilled, *left))
+    elif left:
+        still = current.names(con, until)
+    stay = still.union(left)
     con.execute("UPDATE horizon SET until = ?", [until])
     tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-    kept = {name for name, select in selects.items() if _is_kept(select)}.difference(left)
+    kept = {name for name, select in selects.items() if _is_kept(select)}.difference(stay)
     counts = bool(kept) and kept.isdisjoint(unfilled)
     if counts:
         counted.look(con)
@@ -56,10 +63,10 @@ def build(
         kept = set()
     counts = counts and counted.is_pending(con)
     for name, select in selects.items():
-        if _kind(select) == "TABLE" and name in tables - kept.union(left):
+        if _kind(select) == "TABLE" and name in tables - kept.union(stay):
             con.execute(f"DELETE FROM {name}")  # nothing that is derived may feed on what it was before
     for name, select in selects.items():
-        if name in left:
+        if name in stay:
             continue
         if name in kept:
             if counts:
@@ -72,6 +79,7 @@ def build(
     if counts:
         counted.enter(con, release)
     counted.look_away(con)
+    current.enter(con, of_records.difference(unfilled) | still, until)
     con.execute("DELETE FROM filled_views")
     con.execute("INSERT INTO filled_views VALUES (?)", [release])
     _comment(con, [comment for name, select in selects.items() for comment in _header(name, select, selects)])
@@ -121,8 +129,9 @@ def _has_incidents(con: duckdb.DuckDBPyConnection) -> bool:
 
 
 def _release(selects: Mapping[str, str]) -> str:
-    """Return what changes whenever any view does."""
-    return hashlib.md5("\n".join(selects.values()).encode(), usedforsecurity=False).hexdigest()
+    """Return what changes whenever any view does, or the operations that views take for changes."""
+    operations = (assets.DATA / "audit_operations.csv").read_text(encoding="utf-8")
+    return hashlib.md5("\n".join((*selects.values(), operations)).encode(), usedforsecurity=False).hexdigest()
 
 
 def _kind(select: str) -> str:

@@ -26,15 +26,13 @@ _STORED = {
     "failed_sign_ins": set(pages.SIGN_IN_TABLES),
     "audited_changes": {"AuditLogs", "IntuneAuditLogs"},
     "policies_in_force": {"AuditLogs", *pages.SIGN_IN_TABLES},
-    "policy_apps": {"AuditLogs", *pages.SIGN_IN_TABLES},
     "policy_counts": {"AuditLogs", *pages.SIGN_IN_TABLES},
-    "policy_scopes": {"AuditLogs", *pages.SIGN_IN_TABLES},
     "slot_builds": set(pages.SIGN_IN_TABLES),
     "slot_counts": set(pages.SIGN_IN_TABLES),
 }
 _OWN_TABLES = (
     *("asked", "incident_failures", "found_incidents", "judged_causes", "given_verdicts", "import_rejects"),
-    *("imported_files", "counted_days"),
+    *("imported_files", "counted_days", "current_views"),
     *("purged", "pseudonym_keys", "remembered_incidents"),
 )
 

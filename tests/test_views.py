@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from pipeline import evidence, judge, land, rules, views
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from pathlib import Path
 
     import duckdb
@@ -23,6 +25,7 @@ def con(landed: Callable[..., duckdb.DuckDBPyConnection]) -> duckdb.DuckDBPyConn
     """A database that was analyzed, but for the pages of a second story that have not landed yet."""
     con = landed(*BY_CAUSE["device_reregistered"]().pages(), workspace_id="w")
     views.build(con, UNTIL)
+    views.build(con, UNTIL, left=evidence.VIEWS)
     judge.judge(con, rules.load(), SINCE, UNTIL)
     return con
 
@@ -50,6 +53,7 @@ def test_the_next_analysis_counts_what_was_left_uncounted(more: duckdb.DuckDBPyC
     views.build(more, UNTIL, left=evidence.VIEWS)
     kept = rows(more, *views.kept_by_day())
     more.execute("DELETE FROM counted_days")
+    more.execute("DELETE FROM current_views")
     views.build(more, UNTIL, left=evidence.VIEWS)
     assert rows(more, *views.kept_by_day()) == kept
     assert (
@@ -72,6 +76,50 @@ def test_before_a_first_analysis_nothing_is_gathered_and_nothing_counted(
     con.execute("DELETE FROM filled_views")
     views.build(con, UNTIL, left=LEFT)
     assert rows(con, *LEFT) == [[]] * len(LEFT)
+
+
+def fills_again(con: duckdb.DuckDBPyConnection, until: datetime = UNTIL) -> bool:
+    """Build the views for an analysis, and tell whether the stored ones were filled again."""
+    con.execute("INSERT INTO addresses (ip) VALUES ('of no sign-in')")
+    views.build(con, until, left=evidence.VIEWS)
+    return not con.execute("SELECT 1 FROM addresses WHERE ip = 'of no sign-in'").fetchall()
+
+
+def test_what_was_filled_since_the_last_landing_is_not_filled_again(con: duckdb.DuckDBPyConnection) -> None:
+    assert not fills_again(con)
+
+
+def test_whatever_lands_has_the_stored_views_filled_again(more: duckdb.DuckDBPyConnection) -> None:
+    assert fills_again(more)
+    assert not fills_again(more)
+
+
+def test_a_record_that_lands_again_as_it_was_has_them_filled_again(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    for page in BY_CAUSE["device_reregistered"]().pages():
+        land.land(con, page, tmp_path, "w")
+    assert fills_again(con)
+
+
+def test_another_end_has_them_filled_again_only_where_records_lie_between(con: duckdb.DuckDBPyConnection) -> None:
+    ((last,),) = con.execute("SELECT max(seen_at) FROM recorded_sign_ins").fetchall()
+    assert not fills_again(con, UNTIL + timedelta(days=1))
+    assert fills_again(con, last)  # the last sign-in is at the end, which the window does not hold
+    assert fills_again(con, last + timedelta(seconds=1))
+
+
+def test_views_of_another_release_are_filled_again(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute("UPDATE filled_views SET made_by = 'another release'")
+    assert fills_again(con)
+
+
+def test_a_pull_that_brings_nothing_leaves_to_the_analysis_only_what_it_left(con: duckdb.DuckDBPyConnection) -> None:
+    views.build(con, views.BEYOND, left=LEFT)
+    stored = {name for name, select in views.files().items() if views.is_stored(select)}
+    assert {name for (name,) in con.execute("SELECT view_name FROM current_views").fetchall()} == stored - {
+        *evidence.VIEWS
+    }
 
 
 def test_what_an_analysis_laid_down_does_not_hide_the_view_of_its_name(con: duckdb.DuckDBPyConnection) -> None:

@@ -38,7 +38,7 @@ _BROUGHT = ("inferred_devices", "failed_sign_ins", "audited_changes")
 
 _SIGN_INS = "sign_ins"
 _READ_OFF = "recorded_sign_ins"  # the records, read off the lake once
-_UNREAD = ("migrations", "lake_answers", "imported_files", "import_rejects")
+_UNREAD = ("migrations", "current_views", "lake_answers", "imported_files", "import_rejects")
 
 
 @dataclass(frozen=True)

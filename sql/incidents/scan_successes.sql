@@ -6,32 +6,54 @@ wanted_address AS (
     SELECT w.scope, a.ip FROM addresses AS a INNER JOIN wanted AS w ON w.kind = 'network' AND w."value" = a.network
     UNION
     SELECT w.scope, a.ip FROM addresses AS a INNER JOIN wanted AS w ON w.kind = 'network' AND w."value" = a.subnet
+    UNION
+    SELECT scope, "value" FROM wanted WHERE kind = 'ip'
 ),
 -- what many share is counted already; of the rest only sign-ins with a wanted value are looked at, all at once
 near AS (
-    SELECT s.seen_at, s.user_id, coalesce(s."user", s.user_id) AS person, s.device_id, s.app_id, s.client, s.ip
+    SELECT
+        s.seen_at, CAST(date_trunc('hour', s.seen_at) AS TIMESTAMP) AS "hour", coalesce(s."user", s.user_id) AS person,
+        s.device_id, coalesce(s.user_id, '') AS user_id, coalesce(s.app_id, '') AS app_id,
+        coalesce(s.client, '') AS client, coalesce(s.ip, '') AS ip
     FROM known_successes AS s
     WHERE s.seen_at >= $since AND s.seen_at < $until AND (
         s.device_id IN (SELECT "value" FROM wanted WHERE kind = 'device')
         OR coalesce(s."user", s.user_id) IN (SELECT "value" FROM wanted WHERE kind = 'user')
-        OR s.ip IN (SELECT "value" FROM wanted WHERE kind = 'ip' UNION SELECT ip FROM wanted_address)
+        OR s.ip IN (SELECT ip FROM wanted_address)
     )
+),
+alike AS (
+    SELECT
+        "hour", user_id, app_id, client, ip, count(*) AS times,
+        min(seen_at) AS seen_at, min(person) AS person, min(device_id) AS device_id
+    FROM near
+    GROUP BY "hour", user_id, app_id, client, ip
+),
+-- most have none like them within the hour, and weigh as one wherever they belong; of the others each scope has its own
+single AS (
+    SELECT
+        date_diff('second', TIMESTAMP '1970-01-01', date_trunc('second', seen_at)) // 900 AS slot, person, device_id, ip
+    FROM alike
+    WHERE times = 1
+),
+repeated AS (
+    SELECT s.*
+    FROM near AS s
+    INNER JOIN alike AS a
+        ON a.times > 1 AND s."hour" = a."hour" AND s.user_id = a.user_id AND s.app_id = a.app_id AND s.client = a.client
+        AND s.ip = a.ip
 ),
 found AS (
     SELECT w.scope, s.seen_at, s.user_id, s.app_id, s.client, s.ip
-    FROM near AS s
+    FROM repeated AS s
     INNER JOIN wanted AS w ON w.kind = 'device' AND s.device_id = w."value"
     UNION ALL
     SELECT w.scope, s.seen_at, s.user_id, s.app_id, s.client, s.ip
-    FROM near AS s
+    FROM repeated AS s
     INNER JOIN wanted AS w ON w.kind = 'user' AND s.person = w."value"
     UNION ALL
     SELECT w.scope, s.seen_at, s.user_id, s.app_id, s.client, s.ip
-    FROM near AS s
-    INNER JOIN wanted AS w ON w.kind = 'ip' AND s.ip = w."value"
-    UNION ALL
-    SELECT w.scope, s.seen_at, s.user_id, s.app_id, s.client, s.ip
-    FROM near AS s
+    FROM repeated AS s
     INNER JOIN wanted_address AS w ON s.ip = w.ip
     UNION ALL
     -- the hours that the window cuts
@@ -50,9 +72,24 @@ burst AS (
         count(*) AS times
     FROM found
     GROUP BY scope, CAST(date_trunc('hour', seen_at) AS TIMESTAMP), user_id, app_id, client, ip
+),
+weighed AS (
+    SELECT w.scope, s.slot, 1000 AS weight
+    FROM single AS s
+    INNER JOIN wanted AS w ON w.kind = 'device' AND s.device_id = w."value"
+    UNION ALL
+    SELECT w.scope, s.slot, 1000
+    FROM single AS s
+    INNER JOIN wanted AS w ON w.kind = 'user' AND s.person = w."value"
+    UNION ALL
+    SELECT w.scope, s.slot, 1000
+    FROM single AS s
+    INNER JOIN wanted_address AS w ON s.ip = w.ip
+    UNION ALL
+    SELECT scope, slot, CAST(floor(1000e0 * (1e0 + ln(times))) AS BIGINT) FROM burst
 )
-SELECT scope, slot, CAST(sum(CAST(floor(1000e0 * (1e0 + ln(times))) AS BIGINT)) AS BIGINT) AS weight
-FROM burst
+SELECT scope, slot, CAST(sum(weight) AS BIGINT) AS weight
+FROM weighed
 GROUP BY scope, slot
 UNION ALL
 SELECT w.scope, c.slot, c.weight

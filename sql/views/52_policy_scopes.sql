@@ -1,5 +1,4 @@
 -- One row a changed policy and the users and platforms that it ever was in force for.
--- stored: yes
 -- policy_id: the policy
 -- user_id: object id of the user
 -- platform: windows, macos, ios, android, linux or what the log calls it

@@ -71,7 +71,7 @@ tried AS (
     SELECT incident_id, ip FROM failed WHERE ip IS NOT NULL GROUP BY incident_id, ip HAVING count(DISTINCT user_id) >= 3
 ),
 good_address AS (
-    SELECT DISTINCT ip FROM touched_sign_ins WHERE result_code = '0' AND ip IN (SELECT ip FROM tried)
+    SELECT DISTINCT ip FROM known_successes WHERE ip IN (SELECT ip FROM tried)
 ),
 lone AS (
     SELECT t.incident_id, t.ip

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pipeline import store, views
+from pipeline import evidence, store, views
 from pipeline.pages import SIGN_IN_TABLES
 
 from . import tenants
@@ -59,7 +59,7 @@ def made(db: Path, sign_ins: int, drawn: int) -> Bulk:
                 for table in SIGN_IN_TABLES:
                     con.execute(f"CREATE TEMP TABLE template_{table} AS FROM {table} WHERE ResultType <> '50099'")
         _add(con, sign_ins)
-        views.build(con)
+        views.build(con, left=evidence.VIEWS)
         everything = " UNION ALL ".join(
             f"SELECT ResultType AS code, AppId AS app, {'DeviceDetail.deviceId' if table in _WITH_DEVICES else 'NULL'} "
             f"AS device, {'UserId' if table in _WITH_DEVICES else 'NULL'} AS person FROM {table}"
@@ -92,7 +92,7 @@ def lengthened(db: Path, night: Path, nights: int) -> int:
                     {"back": back},
                 )
         con.execute("DETACH night")
-        views.build(con)
+        views.build(con, left=evidence.VIEWS)
         ((sign_ins,),) = con.execute("SELECT count(*) FROM sign_ins").fetchall()
         store.publish(work, db)
     return int(sign_ins)
