@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-LONGEST = timedelta(days=1)  # the size of the first window, before any answer tells more
+USUAL = timedelta(days=1)  # the longest window, but of a table that has hardly anything in it
+LONGEST = timedelta(days=4)  # of such a table: it would fit though each hour brought many times what any has brought
+_MANY_TIMES = 10
 SHORTEST = timedelta(minutes=10)  # the smallest window that is asked before an hour is called incomplete
 # An answer of so many rows or bytes is as large as we want one: a fifth of the service's 500,000 rows, a quarter of the
 # 64,000,000 bytes at which it stops, because several answers are in memory at once.
@@ -134,11 +136,13 @@ class Lane:
 
     def _end(self, stretch: Window) -> datetime:
         """Return where a window from the beginning of a stretch should end, so that its answer fits."""
-        limit = min(stretch.end, stretch.start + LONGEST)
+        limit = min(stretch.end, stretch.start + USUAL)
         if not self._rhythm:
             return limit
         busiest = max(self._rhythm.values())  # what an hour of the day may bring that no answer has shown yet
         room = self._capacity
+        if busiest * _MANY_TIMES * (LONGEST / HOUR) <= room:
+            return min(stretch.end, stretch.start + LONGEST)
         for hour in hours(Window(stretch.start, limit)):
             expected = self._rhythm.get(hour.hour, busiest)
             if expected > room:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.lanes import IDEAL_ROWS, LONGEST, SHORTEST, Lane, weight
+from pipeline.lanes import IDEAL_ROWS, LONGEST, SHORTEST, USUAL, Lane, weight
 from pipeline.window import HOUR, Window, hour_floor
 
 if TYPE_CHECKING:
@@ -65,7 +65,19 @@ def lane(*pending: Window) -> Lane:
 def test_without_limits_on_the_way_a_table_is_asked_day_by_day() -> None:
     service = Service(office_hours, limit=500_000)
     service.work_off(lane(FORTNIGHT))
-    assert [window.length for window in service.answered] == [LONGEST] * 14
+    assert [window.length for window in service.answered] == [USUAL] * 14
+
+
+def test_a_table_with_hardly_anything_in_it_is_asked_for_several_days_at_once_after_the_first() -> None:
+    service = Service(lambda _: 60.0, limit=500_000)
+    service.work_off(lane(FORTNIGHT))
+    assert [window.length for window in service.answered] == [USUAL, *[LONGEST] * 3, USUAL]
+
+
+def test_several_days_would_fit_though_they_brought_ten_times_as_much() -> None:
+    service = Service(lambda moment: 60.0 if moment.day == MONDAY.day else 600.0, limit=IDEAL_ROWS)
+    service.work_off(lane(FORTNIGHT))
+    assert service.cut == []
 
 
 def test_the_first_round_is_one_window_alone() -> None:
@@ -75,7 +87,7 @@ def test_the_first_round_is_one_window_alone() -> None:
 def test_windows_shrink_to_what_an_answer_should_hold() -> None:
     service = Service(lambda _: 30_000.0, limit=500_000)
     service.work_off(lane(FORTNIGHT))
-    assert service.cut == [Window(MONDAY, MONDAY + LONGEST)]
+    assert service.cut == [Window(MONDAY, MONDAY + USUAL)]
     learned = service.answered[10:]
     assert max(service.records(window).total() for window in learned) <= IDEAL_ROWS
 
