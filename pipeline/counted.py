@@ -6,15 +6,19 @@ counted, and how, the views say; here is only which days are in them.
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from pipeline.pages import SIGN_IN_TABLES, event_time
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     import duckdb
 
+# Days are counted together up to so many sign-ins: what DuckDB keeps of them at once fits into what it may hold.
+_AT_ONCE = 4_000_000
+_UNCOUNTED = "uncounted_sign_ins"
 _RECORDS = " UNION ALL ".join(
     f"SELECT {place} AS place, rowid AS number, TimeGenerated AS arrived, {event_time(table)} AS seen_at FROM {table}"  # noqa: S608 - our own tables
     for place, table in enumerate(SIGN_IN_TABLES)
@@ -60,19 +64,34 @@ def forget(con: duckdb.DuckDBPyConnection, kept: Collection[str], made_by: str) 
     return bool(con.execute("SELECT 1 FROM counted_days LIMIT 1").fetchall())
 
 
-def is_pending(con: duckdb.DuckDBPyConnection) -> bool:
-    """Tell whether a day has records that are not counted."""
-    pending = 'SELECT 1 FROM days_on_record WHERE "day" NOT IN (SELECT "day" FROM counted_days) LIMIT 1'
-    return bool(con.execute(pending).fetchall())
+def portions(con: duckdb.DuckDBPyConnection, selects: Mapping[str, str], made_by: str) -> Iterator[None]:
+    """Let the caller count what is not counted portion by portion, and enter the days of each after it.
+
+    Meanwhile the view of what is uncounted, one of the ``selects``, holds that portion alone; a day is never parted. The
+    caller holds the transaction.
+    """
+    pending = con.execute(
+        'SELECT "day", "rows" FROM days_on_record WHERE "day" NOT IN (SELECT "day" FROM counted_days) ORDER BY "day"'
+    ).fetchall()
+    while pending:
+        last = _last_of_portion(pending)
+        portion = f"{selects[_UNCOUNTED]} AND s.seen_at < CAST(to_timestamp({(last + 1) * 86400}) AS TIMESTAMP)"
+        con.execute(f"CREATE OR REPLACE TEMP VIEW {_UNCOUNTED} AS {portion}")  # it stands before the view of its name
+        yield
+        con.execute(
+            """INSERT INTO counted_days SELECT "day", "rows", mark, $1 FROM days_on_record
+            WHERE "day" <= $2 AND "day" NOT IN (SELECT "day" FROM counted_days)""",
+            [made_by, last],
+        )
+        pending = [row for row in pending if row[0] > last]
+    con.execute(f"DROP VIEW IF EXISTS temp.{_UNCOUNTED}")
 
 
-def enter(con: duckdb.DuckDBPyConnection, made_by: str) -> None:
-    """Enter the days that have been counted just now. The caller holds the transaction."""
-    con.execute(
-        """INSERT INTO counted_days SELECT "day", "rows", mark, $1 FROM days_on_record
-        WHERE "day" NOT IN (SELECT "day" FROM counted_days)""",
-        [made_by],
-    )
+def _last_of_portion(days: Sequence[tuple[int, int]]) -> int:
+    """Return the last of the days, given with their sign-ins, that the first can be counted with."""
+    so_far = accumulate(sign_ins for _, sign_ins in days)
+    fitting = [day for (day, _), sign_ins in zip(days, so_far, strict=True) if sign_ins <= _AT_ONCE]
+    return fitting[-1] if fitting else days[0][0]
 
 
 def forget_all(con: duckdb.DuckDBPyConnection) -> None:

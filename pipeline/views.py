@@ -54,30 +54,32 @@ def build(
     stay = still.union(left)
     con.execute("UPDATE horizon SET until = ?", [until])
     tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-    kept = {name for name, select in selects.items() if _is_kept(select)}.difference(stay)
-    counts = bool(kept) and kept.isdisjoint(unfilled)
+    by_day = [name for name, select in selects.items() if _is_kept(select) and name not in stay]
+    counts = bool(by_day) and not set(by_day).intersection(unfilled)
     if counts:
         counted.look(con)
+    kept = set(by_day)
     if kept and not (counts and kept <= tables and counted.forget(con, kept, release)):
         counted.forget_all(con)
         kept = set()
-    counts = counts and counted.is_pending(con)
     for name, select in selects.items():
         if _kind(select) == "TABLE" and name in tables - kept.union(stay):
             con.execute(f"DELETE FROM {name}")  # nothing that is derived may feed on what it was before
     for name, select in selects.items():
         if name in stay:
             continue
-        if name in kept:
-            if counts:
-                con.execute(f"INSERT INTO {name} {select}")
+        if name in by_day:
+            if name not in kept:
+                con.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM ({select}) LIMIT 0")
+            if counts and name == by_day[-1]:
+                for _ in counted.portions(con, selects, release):
+                    for each in by_day:
+                        con.execute(f"INSERT INTO {each} {selects[each]}")
             continue
         # DuckDB takes what is before a moment that it must look up for a handful, and joins it from the wrong side
         told = select.replace(_HORIZON, f"TIMESTAMP '{until.isoformat(sep=' ')}'")
         rows = f"SELECT * FROM ({told}) LIMIT 0" if name in unfilled else told
         con.execute(f"CREATE OR REPLACE {_kind(select)} {name} AS {rows}")  # our own file's name, no one else's text
-    if counts:
-        counted.enter(con, release)
     counted.look_away(con)
     current.enter(con, of_records.difference(unfilled) | still, until)
     con.execute("DELETE FROM filled_views")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from stories import BY_CAUSE, SINCE, UNTIL
 
-from pipeline import evidence, judge, land, rules, views
+from pipeline import counted, evidence, judge, land, rules, views
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +60,18 @@ def test_the_next_analysis_counts_what_was_left_uncounted(more: duckdb.DuckDBPyC
         more.execute("SELECT sum(attempts) FROM slot_counts WHERE kind = 'tenant'").fetchall()
         == more.execute("SELECT count(*) FROM sign_ins").fetchall()
     )
+
+
+def test_days_counted_portion_by_portion_are_counted_as_all_at_once(
+    con: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = rows(con, *views.kept_by_day(), "counted_days")
+    con.execute("DELETE FROM counted_days")
+    con.execute("DELETE FROM current_views")
+    monkeypatch.setattr(counted, "_AT_ONCE", 1)
+    views.build(con, UNTIL, left=evidence.VIEWS)
+    assert rows(con, *views.kept_by_day(), "counted_days") == at_once
+    assert con.execute("SELECT count(*) > 1 FROM counted_days").fetchall() == [(True,)]
 
 
 def test_what_another_release_filled_is_filled_anew_though_it_may_be_left(more: duckdb.DuckDBPyConnection) -> None:

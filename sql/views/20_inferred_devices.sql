@@ -43,35 +43,51 @@ failing AS (
     INNER JOIN refused AS r ON k.device_id = r.device_id AND r."day" >= u."day" - 2 AND r."day" <= u."day" + 2
     GROUP BY u.user_id, u.platform, u."day", k.device_id
 ),
-paired AS (
-    SELECT
-        u.workspace_id, u.source_table, u.sign_in_id, u.user_id, u.platform, u."day", k.device_id, k.device, k.times,
-        k.client = u.client AS is_client,
-        k.ip = u.ip AND k.client = u.client AS is_both,
-        k."day" >= u."day" - 1 AND k."day" <= u."day" + 1 AS is_then
-    FROM unnamed AS u
-    INNER JOIN known AS k ON u.user_id = k.user_id AND u.platform = k.platform
+-- how much a device is used as for the failed sign-in, at any time and on the days about it
+used AS (
+    SELECT user_id, platform, client, ip, device_id, max(device) AS device, CAST(sum(times) AS BIGINT) AS times
+    FROM known
+    GROUP BY user_id, platform, client, ip, device_id
 ),
 likeness AS (
     SELECT
-        workspace_id, source_table, sign_in_id, user_id, platform, "day", device_id, max(device) AS device,
-        coalesce(sum(times) FILTER (WHERE is_both AND is_then), 0) AS both_then,
-        coalesce(sum(times) FILTER (WHERE is_client AND is_then), 0) AS client_then,
-        coalesce(sum(times) FILTER (WHERE is_then), 0) AS times_then,
-        coalesce(sum(times) FILTER (WHERE is_both), 0) AS same_both,
-        coalesce(sum(times) FILTER (WHERE is_client), 0) AS same_client,
-        sum(times) AS times
-    FROM paired
-    GROUP BY workspace_id, source_table, sign_in_id, user_id, platform, "day", device_id
+        u.workspace_id, u.source_table, u.sign_in_id, u.user_id, u.platform, u."day", k.device_id, max(k.device) AS device,
+        coalesce(sum(k.times) FILTER (WHERE k.ip = u.ip AND k.client = u.client), 0) AS same_both,
+        coalesce(sum(k.times) FILTER (WHERE k.client = u.client), 0) AS same_client,
+        sum(k.times) AS times
+    FROM unnamed AS u
+    INNER JOIN used AS k ON u.user_id = k.user_id AND u.platform = k.platform
+    GROUP BY u.workspace_id, u.source_table, u.sign_in_id, u.user_id, u.platform, u."day", k.device_id
+),
+about AS (
+    SELECT *, "day" - 1 AS used_on FROM unnamed
+    UNION ALL
+    SELECT *, "day" AS used_on FROM unnamed
+    UNION ALL
+    SELECT *, "day" + 1 AS used_on FROM unnamed
+),
+likeness_then AS (
+    SELECT
+        u.workspace_id, u.source_table, u.sign_in_id, k.device_id,
+        coalesce(sum(k.times) FILTER (WHERE k.ip = u.ip AND k.client = u.client), 0) AS both_then,
+        coalesce(sum(k.times) FILTER (WHERE k.client = u.client), 0) AS client_then,
+        sum(k.times) AS times_then
+    FROM about AS u
+    INNER JOIN known AS k ON u.user_id = k.user_id AND u.platform = k.platform AND u.used_on = k."day"
+    GROUP BY u.workspace_id, u.source_table, u.sign_in_id, k.device_id
 )
 SELECT l.workspace_id, l.source_table, l.sign_in_id, l.device_id, l.device
 FROM likeness AS l
 LEFT JOIN failing AS f
     ON l.user_id = f.user_id AND l.platform = f.platform AND l."day" = f."day" AND l.device_id = f.device_id
+LEFT JOIN likeness_then AS t
+    ON l.workspace_id = t.workspace_id AND l.source_table = t.source_table AND l.sign_in_id = t.sign_in_id
+    AND l.device_id = t.device_id
 QUALIFY row_number() OVER (
     PARTITION BY l.workspace_id, l.source_table, l.sign_in_id
     ORDER BY
         coalesce(f.refused_to_user, 0) DESC, coalesce(f.refused_to_any, 0) DESC,
-        l.both_then DESC, l.same_both DESC, l.client_then DESC, l.times_then DESC, l.same_client DESC, l.times DESC,
+        coalesce(t.both_then, 0) DESC, l.same_both DESC, coalesce(t.client_then, 0) DESC, coalesce(t.times_then, 0) DESC,
+        l.same_client DESC, l.times DESC,
         l.device_id
 ) = 1
