@@ -67,8 +67,8 @@ def forget(con: duckdb.DuckDBPyConnection, kept: Collection[str], made_by: str) 
 def portions(con: duckdb.DuckDBPyConnection, selects: Mapping[str, str], made_by: str) -> Iterator[None]:
     """Let the caller count what is not counted portion by portion, and enter the days of each after it.
 
-    Meanwhile the view of what is uncounted, one of the ``selects``, holds that portion alone; a day is never parted. The
-    caller holds the transaction.
+    Meanwhile the view of what is uncounted, one of the ``selects``, holds that portion alone; a day is never parted.
+    The caller holds the transaction.
     """
     pending = con.execute(
         'SELECT "day", "rows" FROM days_on_record WHERE "day" NOT IN (SELECT "day" FROM counted_days) ORDER BY "day"'

@@ -72,9 +72,7 @@ def build(
             if name not in kept:
                 con.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM ({select}) LIMIT 0")
             if counts and name == by_day[-1]:
-                for _ in counted.portions(con, selects, release):
-                    for each in by_day:
-                        con.execute(f"INSERT INTO {each} {selects[each]}")
+                _count(con, by_day, selects, release)
             continue
         # DuckDB takes what is before a moment that it must look up for a handful, and joins it from the wrong side
         told = select.replace(_HORIZON, f"TIMESTAMP '{until.isoformat(sep=' ')}'")
@@ -86,6 +84,12 @@ def build(
     con.execute("INSERT INTO filled_views VALUES (?)", [release])
     _comment(con, [comment for name, select in selects.items() for comment in _header(name, select, selects)])
     con.execute("COMMIT")
+
+
+def _count(con: duckdb.DuckDBPyConnection, names: Collection[str], selects: Mapping[str, str], release: str) -> None:
+    for _ in counted.portions(con, selects, release):
+        for name in names:
+            con.execute(f"INSERT INTO {name} {selects[name]}")
 
 
 def comment_tables(con: duckdb.DuckDBPyConnection) -> None:
