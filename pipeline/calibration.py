@@ -1,7 +1,8 @@
 """How far a confidence may be trusted: on what it was calibrated, and what analysts' verdicts teach about it.
 
-The weights of the evidence come fitted on simulated tenants; verdicts move all log-odds by a common scale and each
-cause's by a bias of its own, once there are enough of them. No rule is known here, and nothing is stored.
+The weights of the evidence come fitted on simulated tenants, and with them a common scale and the doubt that stays
+where the evidence leaves none; verdicts move the scale, and each cause's log-odds by a bias of its own, once there are
+enough of them. No rule is known here, and nothing is stored.
 """
 
 from __future__ import annotations
@@ -17,16 +18,25 @@ if TYPE_CHECKING:
     import duckdb
 
 ENOUGH_VERDICTS = 30
-_SPREAD = 0.7  # how far scale and biases may wander from 1 and 0 before some ten verdicts must ask for it
+_SPREAD = 0.7  # how far scale and biases may wander from what is shipped before some ten verdicts must ask for it
 _SCALE = "scale"
+
+
+def _fitted(name: str) -> float:
+    """Return what `make fit` learned of all weights from simulated tenants that it left out of the fit."""
+    return rule_files.fitted_weights()[""][name]
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What turns the log-odds of rules into those of confidences: scale x log-odds + bias of the cause."""
+    """What turns the log-odds of rules into those of confidences: scale x log-odds + bias of the cause.
 
-    scale: float = 1.0
+    ``doubt`` is the share that no cause gets: it stays for what no rule knows.
+    """
+
+    scale: float = field(default_factory=lambda: _fitted("scale"))
     biases: Mapping[str, float] = field(default_factory=dict)
+    doubt: float = field(default_factory=lambda: _fitted("doubt"))
 
     def log_odds(self, cause: str, said: float) -> float:
         """Return the log-odds of a cause for which a rule said so much."""
@@ -50,7 +60,7 @@ def learned(con: duckdb.DuckDBPyConnection) -> Calibration:
         for truth, hypotheses in verdicts
     ]
     causes = {cause for case in cases for cause in case.terms}
-    fitted = fitting.fit(cases, {_SCALE: 1.0, **dict.fromkeys(causes, 0.0)}, _SPREAD)
+    fitted = fitting.fit(cases, {_SCALE: _fitted(_SCALE), **dict.fromkeys(causes, 0.0)}, _SPREAD)
     return Calibration(fitted.pop(_SCALE), fitted)
 
 

@@ -2,7 +2,7 @@
 
 Every failure is explained by a noisy-or of chosen stretches (one value of one dimension over a stretch of time) and a
 floor of strays, and belongs to the stretch that likeliest caused it. The SQL under sql/incidents does the counting,
-``stretches`` the choosing. No cause, change or rule may enter here.
+``stretches`` the choosing. No cause or rule may enter here: changes and other errors say where to look, never why.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # An incident that goes on as the window begins is looked at from its onset on, so far back.
 _ONSET_BEFORE = timedelta(days=14)
 
-_COUNTED_ONCE = ("scan_failures", "scan_values", "scan_successes", "scan_days", "scan_prices")
+_COUNTED_ONCE = ("scan_failures", "scan_values", "scan_successes", "scan_days", "scan_prices", "scan_signs")
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 # Below this no single cause carries the incident, and naming the best of many would be a guess.
 _FLOOR = 0.3
-# What stays for causes that no rule knows and no simulated tenant holds.
-_DOUBT = 0.03
 # An incident of whose hours nothing at all could be read would keep half of its confidence.
 _BLINDNESS = 0.5
 _MOST_HYPOTHESES = 5
@@ -65,7 +63,7 @@ def ranked(
     whole = 1.0 + math.fsum(odds.values())
     # Where even the best is thin, half of every share goes to the honest answer, which then stands first.
     thin = max(odds.values(), default=0.0) / whole < _FLOOR
-    trust = (1 - _DOUBT) * (1 - _BLINDNESS * unseen_share) / (2 if thin else 1)
+    trust = (1 - calibration.doubt) * (1 - _BLINDNESS * unseen_share) / (2 if thin else 1)
     share = {cause: value / whole * trust for cause, value in odds.items()}
     named = [
         Hypothesis(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from stories import BY_CAUSE, SINCE, UNTIL
 
-from pipeline import calibration, judge, ranking, rules
+from pipeline import calibration, judge, ranking, rule_files, rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,6 +64,17 @@ def test_a_cause_is_believed_less_where_the_judge_looked_through_a_hole() -> Non
     half_seen = ranking.ranked(said, calibration.Calibration(), unseen_share=0.5)[0]
     assert whole.cause == half_seen.cause == "device_key_lost"
     assert half_seen.confidence == pytest.approx(0.75 * whole.confidence)
+
+
+def test_the_doubt_that_was_fitted_stays_however_much_speaks_for_a_cause() -> None:
+    (rule,) = (each for each in rules.load() if each.id == "device_key_lost")
+    said = [(rule, rules.Evidence("i", 30.0, None, None, "", ""))]
+    doubt = rule_files.fitted_weights()[""]["doubt"]
+    first, rest = ranking.ranked(said, calibration.Calibration())
+    assert 0 < doubt < 0.1
+    assert (first.cause, rest.cause) == ("device_key_lost", "unexplained")
+    assert rest.confidence == pytest.approx(doubt)
+    assert ranking.ranked(said, calibration.Calibration(doubt=0.2))[0].confidence == pytest.approx(0.8)
 
 
 def test_hours_that_could_not_be_read_are_held_against_the_causes_and_named(

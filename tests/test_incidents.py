@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from stories import BY_CAUSE, OFFICE, ONSET, SINCE, UNTIL, Story, calm, device
+from records import target
+from stories import BY_CAUSE, OFFICE, ONSET, SINCE, UNTIL, Record, Story, attempt, calm, device
 
 from pipeline import assets, incidents
 
@@ -111,6 +112,81 @@ def test_a_stray_failure_days_before_does_not_stretch_an_incident(
     next(record for record in story.sign_ins if record["AppId"] == "app-1")["ResultType"] = "50099"
     (found,) = find(story)
     assert found.first_seen_at >= ONSET
+
+
+def hidden_fault() -> Story:
+    """Half of a domain's sign-ins are refused, and for two days all of one device there."""
+    return _half_of_the_domain().refuse(lambda record: record["UserId"] == "user-9", until=ONSET + timedelta(hours=54))
+
+
+def _half_of_the_domain() -> Story:
+    return calm().refuse(_of_the_half, until=UNTIL)
+
+
+def _of_the_half(record: Record) -> bool:
+    hour, person = record["CreatedDateTime"].hour, int(record["UserId"][len("user-") :])
+    return bool(record["UserPrincipalName"].endswith("@example.net") and (hour // 2 + person) % 2 == 0)
+
+
+def _errors(person: int) -> list[Record]:
+    return [attempt(person, ONSET + timedelta(hours=hour, minutes=20), ResultType="140000") for hour in range(4)]
+
+
+def test_a_fault_that_a_wider_incident_hides_is_not_guessed(find: Callable[[Story], tuple[Incident, ...]]) -> None:
+    assert scopes(find(hidden_fault())) == [("domain", "example.net")]
+
+
+def test_errors_beside_it_give_a_hidden_fault_away(find: Callable[[Story], tuple[Incident, ...]]) -> None:
+    found = find(hidden_fault().add(*_errors(9)))
+    assert set(scopes(found)) == {("domain", "example.net"), ("device", "device-9")}
+
+
+def test_errors_that_everybody_has_there_give_nothing_away(find: Callable[[Story], tuple[Incident, ...]]) -> None:
+    everywhere = [error for person in (8, 9, 10, 11) for error in _errors(person)]
+    assert scopes(find(hidden_fault().add(*everywhere))) == [("domain", "example.net")]
+
+
+def test_a_change_of_its_registration_gives_a_hidden_fault_away(find: Callable[[Story], tuple[Incident, ...]]) -> None:
+    joined = target("Device", "object-9", "PC-9", DeviceId=(None, '"device-9"'))
+    found = find(hidden_fault().change("Add device", joined))
+    assert set(scopes(found)) == {("domain", "example.net"), ("device", "device-9")}
+
+
+def test_a_change_of_another_registration_does_not(find: Callable[[Story], tuple[Incident, ...]]) -> None:
+    joined = target("Device", "object-4", "PC-4", DeviceId=(None, '"device-4"'))
+    assert scopes(find(hidden_fault().change("Add device", joined))) == [("domain", "example.net")]
+
+
+@pytest.mark.parametrize(
+    ("new", "found"),
+    [(True, {("domain", "example.net"), ("device", "device-9")}), (False, {("domain", "example.net")})],
+)
+def test_people_new_to_a_device_give_a_hidden_copy_of_it_away(
+    find: Callable[[Story], tuple[Incident, ...]], new: bool, found: set[tuple[str, str]]
+) -> None:
+    story = _half_of_the_domain()
+    for stranger in (8, 10):
+        known_since = [] if new else [SINCE + timedelta(hours=8, minutes=30)]
+        times = [*known_since, *(ONSET + timedelta(hours=hour, minutes=30) for hour in range(8))]
+        story.add(*(attempt(stranger, at, DeviceDetail=device(9)) for at in times))
+    story.refuse(lambda record: record["DeviceDetail"]["deviceId"] == "device-9", until=ONSET + timedelta(hours=9))
+    assert set(scopes(find(story))) == found
+
+
+@pytest.mark.parametrize(("a_day", "incidents_found"), [(1, 1), (10, 2)])
+def test_a_lull_is_an_end_only_where_much_succeeds_in_it(
+    find: Callable[[Story], tuple[Incident, ...]], a_day: int, incidents_found: int
+) -> None:
+    story = calm()
+    last = UNTIL - timedelta(days=1)
+    mine = [record for record in story.sign_ins if record["UserId"] == "user-0"]
+    for record in mine:
+        at = record["CreatedDateTime"]
+        if at < SINCE + timedelta(days=1) or at >= last:
+            record["ResultType"] = "50099" if at.hour % 2 else "0"
+        elif at.hour >= 8 + a_day:
+            story.sign_ins.remove(record)
+    assert scopes(find(story)) == [("device", "device-0")] * incidents_found
 
 
 def test_a_failure_that_names_no_device_belongs_to_the_device_that_its_user_has(

@@ -2,7 +2,7 @@
 -- fail first, for what two would have failed is a larger part of the smaller; but where nothing succeeds (a chance of .98
 -- is the highest there is) nothing else is needed. A failure whose device was only inferred follows the incident of a
 -- device that its user's failures of those days do name. Stretches of one scope are one incident unless it was well for
--- four days between them; fewer than five failures are none.
+-- four days between them, within one stretch provably so; fewer than five failures are none.
 -- A stretch in which hardly anything fails is the floor of strays by another name.
 WITH believed AS (
     SELECT number, kind, "value", p FROM scan_windows WHERE p >= 5e-3
@@ -132,14 +132,27 @@ renewed AS (
     HAVING max(c.changed_at) > g.seen_before AND max(c.changed_at) >= g.seen_at - INTERVAL '36 hours'
         AND count(DISTINCT date_trunc('day', c.changed_at)) <= 3
 ),
+-- The stretch that was chosen across a gap: how likely a sign-in within it fails.
+bridged AS (
+    SELECT g.failure, max(w.p) AS p
+    FROM followed AS g
+    INNER JOIN scan_windows AS w
+        ON g.kind = w.kind AND g."value" = w."value" AND w.from_slot <= g.slot_before AND w.to_slot >= g.slot
+    WHERE g.kind NOT IN ('tenant', 'mode')
+    GROUP BY g.failure
+),
 recovered AS (
-    SELECT DISTINCT g.kind, g."value", g.failure
+    SELECT g.kind, g."value", g.failure
     FROM followed AS g
     INNER JOIN (SELECT DISTINCT scope, kind, "value" FROM scan_values) AS c ON g.kind = c.kind AND g."value" = c."value"
     INNER JOIN scan_successes AS s ON c.scope = s.scope AND s.slot > g.slot_before AND s.slot < g.slot
     LEFT JOIN renewed AS n ON g.failure = n.failure
+    LEFT JOIN bridged AS b ON g.failure = b.failure
     -- the service itself fails for hours: a second time is another incident
     WHERE g.slot - g.slot_before > CASE WHEN g.kind IN ('tenant', 'mode') THEN 48 ELSE 4 * 96 END OR n.failure IS NOT NULL
+    GROUP BY g.kind, g."value", g.failure
+    -- what goes on would succeed so often in a row once in a thousand times
+    HAVING count(n.failure) > 0 OR count(b.failure) = 0 OR sum(s.weight) / 1e3 * -ln(1e0 - max(b.p)) > ln(1e3)
 ),
 spaced AS (
     SELECT

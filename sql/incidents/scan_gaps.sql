@@ -1,6 +1,7 @@
 -- What the successes of a value speak against a stretch, in thousandths and for each of the five chances of scan_offers: of
 -- each slot in which it fails those of the slot itself (own), and those since the slot in which it failed before (gap);
--- own_weight and gap_weight are what they weigh. price is what a scope of the kind must explain at least.
+-- own_weight and gap_weight are what they weigh. price is what the scope must explain at least: as its kind does, a device with
+-- a sign of a fault of its own less.
 WITH marked AS (
     SELECT scope, slot, 0 AS weight, true AS fails FROM scan_values GROUP BY scope, slot
     UNION ALL
@@ -16,7 +17,10 @@ ahead AS (
     FROM marked
 ),
 priced AS (
-    SELECT DISTINCT v.scope, r.price FROM scan_values AS v INNER JOIN scan_prices AS r ON v.kind = r.kind
+    SELECT DISTINCT v.scope, least(r.price, coalesce(n.price, r.price)) AS price
+    FROM scan_values AS v
+    INNER JOIN scan_prices AS r ON v.kind = r.kind
+    LEFT JOIN scan_signs AS n ON v.kind = 'device' AND v."value" = n.device_id
 )
 SELECT
     a.scope, a.failing_slot AS slot, max(r.price) AS price,

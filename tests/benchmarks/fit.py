@@ -1,7 +1,8 @@
 """`make fit`: fit the weights of our rules to incidents of simulated tenants, and write them to sql/data/weights.csv.
 
 Tenants of the fit and of `make bench-causes` have different seeds; the labelled tenants beside the checkout are never
-seen. What the rules' files hold as weights is the prior that the fit starts from.
+seen. What the rules' files hold as weights is the prior that the fit starts from. Tenants that are left out of the fit
+tell by what to scale what the weights say, and what doubt stays where they leave none.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pipeline import assets, fitting, rule_files, rules
 from pipeline.engine import here
 from pipeline.fitting import UNEXPLAINED, Case
 
-from . import tenants
+from . import held_out, tenants
 from .scoring import score
 
 if TYPE_CHECKING:
@@ -71,13 +72,23 @@ def _terms(con: duckdb.DuckDBPyConnection, since: datetime, until: datetime) -> 
     return found
 
 
-def written(weights: Mapping[str, float], incidents: int, path: Path) -> None:
-    """Write the weights, and by how many incidents they were fitted."""
+def written(weights: Mapping[str, float], learned: Mapping[str, float], path: Path) -> None:
+    """Write the weights, and what was learned of them all."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("rule", "weight", "value"))
-        writer.writerow(("", "incidents", incidents))
+        writer.writerows(("", name, f"{value:g}") for name, value in learned.items())
         writer.writerows((*name.split("."), f"{value:.2f}") for name, value in sorted(weights.items()))
+
+
+def shipped() -> dict[str, float]:
+    """Return the weights that sql/data/weights.csv holds."""
+    return {
+        f"{rule}.{name}": value
+        for rule, weights in rule_files.fitted_weights().items()
+        for name, value in weights.items()
+        if rule
+    }
 
 
 def _loss(told: Sequence[Case], weights: Mapping[str, float]) -> tuple[float, float]:
@@ -98,6 +109,7 @@ def main() -> int:
     parser.add_argument("--first-seed", type=int, default=5000, metavar="S")
     parser.add_argument("--jobs", type=int, default=2, metavar="N")
     parser.add_argument("--cases", type=Path, metavar="FILE", help="read the cases there if it exists, else write them")
+    parser.add_argument("--keep", action="store_true", help="keep the weights, and learn only how far to believe them")
     options = parser.parse_args()
     if options.cases and options.cases.exists():
         gathered = json.loads(options.cases.read_text())
@@ -112,13 +124,18 @@ def main() -> int:
             options.cases.write_text(json.dumps(gathered))
     told = [Case(one["truth"] if one["truth"] in one["terms"] else UNEXPLAINED, one["terms"]) for one in gathered]
     prior = priors()
-    weights = fitting.fit(told, prior, SPREAD)
-    path = assets.DATA / "weights.csv"
-    written(weights, len(told), path)
+    apart = held_out.judged([(one["seed"], case) for one, case in zip(gathered, told, strict=True)], prior, SPREAD)
+    times = held_out.scale(apart)
+    doubt = round(held_out.doubt(apart, times), 3)
+    incidents = rule_files.fitted_weights()[""]["incidents"] if options.keep else len(told)
+    weights = shipped() if options.keep else fitting.fit(told, prior, SPREAD)
+    learned = {"incidents": incidents, "scale": times, "doubt": doubt}
+    written(weights, learned, assets.DATA / "weights.csv")
     print(f"{len(told)} incidents; true causes: {dict(sorted(Counter(one.truth for one in told).items()))}")  # noqa: T201 - its answer
-    for name, chosen in (("by hand", prior), ("fitted", weights)):
+    for name, chosen in (("by hand", prior), ("fitted", weights), ("scaled", held_out.scaled(weights, times))):
         right, brier = _loss(told, chosen)
         print(f"{name:8} first cause right {right:.3f}, Brier {brier:.4f}")  # noqa: T201 - its answer
+    print(f"of tenants left out: scale {times:.2f}, doubt {doubt:.3f}")  # noqa: T201 - its answer
     return 0
 
 
