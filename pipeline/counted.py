@@ -75,7 +75,8 @@ def portions(con: duckdb.DuckDBPyConnection, selects: Mapping[str, str], made_by
     ).fetchall()
     while pending:
         last = _last_of_portion(pending)
-        portion = f"{selects[_UNCOUNTED]} AND s.seen_at < CAST(to_timestamp({(last + 1) * 86400}) AS TIMESTAMP)"
+        before = f"make_timestamp({(last + 1) * 86_400_000_000})"  # naive, whatever the session's time zone
+        portion = f"SELECT * FROM ({selects[_UNCOUNTED]}) AS s WHERE s.seen_at < {before}"  # noqa: S608 - our own file and a number
         con.execute(f"CREATE OR REPLACE TEMP VIEW {_UNCOUNTED} AS {portion}")  # it stands before the view of its name
         yield
         con.execute(

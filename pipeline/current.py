@@ -26,18 +26,18 @@ def outdate(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("DELETE FROM current_views")
 
 
-def names(con: duckdb.DuckDBPyConnection, until: datetime) -> set[str]:
+def filled(con: duckdb.DuckDBPyConnection, until: datetime) -> set[str]:
     """Return the stored views that hold all that has landed from before a moment (UTC), and nothing from after it."""
-    filled = con.execute("SELECT view_name, until FROM current_views").fetchall()
-    as_of = {moment for _, moment in filled}
+    entered = con.execute("SELECT view_name, until FROM current_views").fetchall()
+    as_of = {moment for _, moment in entered}
     still = all(moment == until or _is_quiet(con, moment, until) for moment in as_of)
-    return {name for name, _ in filled} if still else set()
+    return {name for name, _ in entered} if still else set()
 
 
-def enter(con: duckdb.DuckDBPyConnection, filled: Iterable[str], until: datetime) -> None:
+def enter(con: duckdb.DuckDBPyConnection, names: Iterable[str], until: datetime) -> None:
     """Enter the views that hold what has landed from before a moment (UTC), in the place of all others."""
     outdate(con)
-    con.execute("INSERT INTO current_views SELECT unnest($1), $2", [sorted(filled), until])
+    con.execute("INSERT INTO current_views SELECT unnest($1), $2", [sorted(names), until])
 
 
 def _is_quiet(con: duckdb.DuckDBPyConnection, one: datetime, other: datetime) -> bool:

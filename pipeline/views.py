@@ -50,7 +50,7 @@ def build(
     if left and not _was_made_by(con, release):
         left, unfilled = (), (() if _has_incidents(con) else (*unfilled, *left))
     elif left:
-        still = current.names(con, until)
+        still = current.filled(con, until)
     stay = still.union(left)
     con.execute("UPDATE horizon SET until = ?", [until])
     tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
