@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from pipeline import assets, calibration, evidence, fitting, hearing, history, incidents, ranking
+from pipeline import assets, calibration, evidence, findings, hearing, history, incidents, ranking
 from pipeline.engine import here
 
 if TYPE_CHECKING:
@@ -28,13 +28,6 @@ _QUIET = timedelta(hours=24)
 _CARRIED = 0.5  # from here on a cause carries an incident
 _THINKABLE = 0.2  # from here on it may be what carries another
 _HARMFUL = 3  # how much likelier a change is that has done harm elsewhere; chosen on simulated tenants
-_YOUNG = timedelta(days=2)  # younger, an incident may still turn out to be another
-# Scopes are told in the kinds that users know: a region is a network, a way of signing in a part of the tenant.
-_TOLD_AS = {"region": "network=region {value}", "mode": "tenant={value} sign-ins"}
-_TELL_OF_HOLES = """
-    UPDATE judged_causes SET evidence_against = concat_ws(' ', nullif(evidence_against, ''), $told)
-    WHERE incident_id = $incident AND cause <> 'unexplained'
-"""
 
 
 @dataclass(frozen=True)
@@ -79,14 +72,7 @@ def judge(
         as_before = {one.incident_id: case.counted[one.incident_id] for one in joined if one in found}
         found, case = joined, _tried(con, engine, joined, pack, bound, as_before)
     with _transaction(con):
-        con.execute("DELETE FROM judged_causes")
-        con.execute("DELETE FROM found_incidents")
-        for incident in found:
-            name = incident.incident_id
-            _write(con, incident, case.status[name], case.counted[name], case.ranked[name], until)
-            unseen_share, tables = case.unseen.get(name, (0.0, ""))
-            if tables:
-                con.execute(_TELL_OF_HOLES, {"incident": incident.incident_id, "told": _holes(unseen_share, tables)})
+        findings.write(con, found, case.status, case.counted, case.ranked, case.unseen, until)
         history.remember(con, since, until, until - _QUIET)
         con.execute("DELETE FROM last_judgement")
         con.execute("INSERT INTO last_judgement VALUES (?)", [[incident.incident_id for incident in found]])
@@ -166,37 +152,15 @@ def _enter(
     """Store what was found, only cause and what follows from it left blank, and return what each incident counts."""
     con.execute("DELETE FROM incident_failures")
     con.execute("DELETE FROM found_incidents")
-    keys = [(incident.incident_id, key) for incident in found for key in incident.keys]
-    con.execute(
-        "INSERT INTO incident_failures SELECT unnest($1), unnest($2), unnest($3), unnest($4)",
-        [
-            [incident_id for incident_id, _ in keys],
-            [key.workspace_id for _, key in keys],
-            [key.source_table for _, key in keys],
-            [key.sign_in_id for _, key in keys],
-        ],
-    )
-    blank = {
-        incident.incident_id: {"status": status[incident.incident_id], "cause": fitting.UNEXPLAINED}
-        for incident in found
-    }
-    for incident in found:
-        if incident.incident_id not in as_before:
-            _insert(con, incident, blank[incident.incident_id])
+    findings.enter_failures(con, found)
+    findings.enter(con, [one for one in found if one.incident_id not in as_before], status)
     if not as_before:
         evidence.lay(engine)
     with evidence.kept(con, engine, list(as_before)):
         evidence.gather(engine)
         counted = {**as_before, **{row[0]: row[1:] for row in engine.ask(_sql("counted_incidents"), {}).rows}}
-    for incident in found:
-        if incident.incident_id in as_before:
-            _insert(con, incident, blank[incident.incident_id])
-        sign_ins, devices, users, apps, *_ = counted[incident.incident_id]
-        con.execute(
-            "UPDATE found_incidents SET scope = ?, sign_ins = ?, devices = ?, users = ?, apps = ? "
-            "WHERE incident_id = ?",
-            [_scope(incident), sign_ins, devices, users, apps, incident.incident_id],
-        )
+    findings.enter(con, [one for one in found if one.incident_id in as_before], status)
+    findings.count(con, counted)
     engine.tell(("found_incidents",))
     return counted
 
@@ -209,86 +173,6 @@ def _status(incident: incidents.Incident, known: Sequence[str] | None, until: da
     if incident.incident_id not in known:
         return "new"
     return "resolved" if quiet else "ongoing"
-
-
-def _write(
-    con: duckdb.DuckDBPyConnection,
-    incident: incidents.Incident,
-    status: str,
-    counted: Sequence[Any],
-    ranked: Sequence[ranking.Hypothesis],
-    until: datetime,
-) -> None:
-    sign_ins, devices, users, apps, onset, scope_name = counted
-    first = ranked[0]
-    scope = _scope(incident)
-    called = f"{scope} ({scope_name})" if scope_name else scope
-    summary = (
-        f"{incident.failures} device signatures of {called} were refused since {onset:%Y-%m-%dT%H:%MZ} "
-        f"({_many(devices, 'device')}, {_many(users, 'user')}, {_many(apps, 'application')}); "
-        f"likely cause: {first.title} ({first.cause}), confidence {first.confidence:.2f}"
-        f"{'; younger than two days, so the verdict may still move' if onset > until - _YOUNG else ''}."
-    )
-    judged = {
-        "status": status,
-        "sign_ins": sign_ins,
-        "devices": devices,
-        "users": users,
-        "apps": apps,
-        "scope": scope,
-        "cause": first.cause,
-        "confidence": round(first.confidence, 4),
-        "change_id": first.change_id,
-        "change_workspace_id": first.change_workspace_id,
-        "summary": summary,
-        "next_step": first.next_step,
-    }
-    _insert(con, incident, judged)
-    for rank, one in enumerate(ranked, start=1):
-        con.execute(
-            "INSERT INTO judged_causes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                incident.incident_id,
-                rank,
-                one.cause,
-                round(one.confidence, 4),
-                one.change_id,
-                one.evidence_for,
-                one.evidence_against,
-                one.mechanism,
-                round(one.log_odds, 4),
-            ],
-        )
-
-
-def _insert(con: duckdb.DuckDBPyConnection, incident: incidents.Incident, judged: Mapping[str, Any]) -> None:
-    row = {
-        "incident_id": incident.incident_id,
-        "first_seen_at": incident.first_seen_at,
-        "last_seen_at": incident.last_seen_at,
-        "failures": incident.failures,
-        "scope_kind": incident.scope_kind,
-        "scope_value": incident.scope_value,
-        **dict.fromkeys(("sign_ins", "devices", "users", "apps", "confidence"), 0),
-        **dict.fromkeys(("scope", "summary", "next_step"), ""),
-        **judged,
-    }
-    names = ", ".join(row)
-    marks = ", ".join("?" * len(row))
-    con.execute(f"INSERT INTO found_incidents ({names}) VALUES ({marks})", list(row.values()))  # noqa: S608 - our own column names
-
-
-def _scope(incident: incidents.Incident) -> str:
-    told = _TOLD_AS.get(incident.scope_kind, "{kind}={value}")
-    return told.format(kind=incident.scope_kind, value=incident.scope_value)
-
-
-def _holes(unseen_share: float, tables: str) -> str:
-    return f"{unseen_share:.0%} of the hours around it could not be read ({tables}), so it is believed that much less."
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _sql(name: str) -> str:

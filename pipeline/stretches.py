@@ -2,173 +2,246 @@
 
 The log-likelihood of all failures and of the successes beside them, less the prices of what is chosen, only ever grows:
 by the stretch that pays most, by one that is cut anew, by one given up where the others explain more without it; what
-is best first need not be best together. The SQL under sql/incidents counts; what is chosen stands in scan_windows, the
-failures that it covers in scan_covers, what the successes within it weigh in scan_spared. No cause, change or rule may
-enter here.
+is best first need not be best together. What is chosen is left in scan_windows, the failures that it covers in
+scan_covers. No cause, change or rule may enter here.
 """
 
 from __future__ import annotations
 
-import contextlib
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pipeline import assets
+import polars as pl
+
+from pipeline import assets, choices, ground
+from pipeline.choices import STRETCH
+from pipeline.ground import PARTS, exploded, runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import duckdb
 
+    from pipeline.choices import Choice
+    from pipeline.ground import Ground
+
+TABLES = ("scan_windows", "scan_covers")
 # Ten to thirty turns are usual; what a later turn would add is detail of the largest incidents, slow to find.
 _TURNS = 60
 _REFITS = 3
 _TRIALS = 16  # so many stretches are given up on trial, the smallest first
-_ENOUGH = 3000  # thousandths of log-likelihood that are worth a change of what is chosen
+_ENOUGH = 3.0  # of log-likelihood that are worth a change of what is chosen
+_CHANCES = (0.05, 0.15, 0.35, 0.7, 0.97)  # that a sign-in fails within a stretch, of those that are on offer
 
-_STRETCH = """
-    number BIGINT, scope BIGINT, kind VARCHAR, "value" VARCHAR, from_slot BIGINT, to_slot BIGINT, p DOUBLE, price DOUBLE
-"""
-# All that comes back where giving a stretch up did not pay.
-_CHOSEN = ("scan_windows", "scan_covers", "scan_spared")
-TABLES = (
-    *_CHOSEN,
-    "scan_explained",
-    "scan_hopes",
-    "scan_looked_at",
-    "scan_offers",
-    *(f"{name}_before" for name in _CHOSEN),
-)
+
+@dataclass
+class Outlook:
+    """What the best stretch of each scope can be worth at most beyond its price, and how likely each failure was then.
+
+    Only where there is hope is a scope looked at again.
+    """
+
+    hope: pl.Series
+    chances: pl.Series
 
 
 def choose(con: duckdb.DuckDBPyConnection) -> None:
     """Leave in scan_windows and scan_covers the stretches that are best together, as far as was tried."""
-    con.execute(f"CREATE OR REPLACE TEMP TABLE scan_windows ({_STRETCH})")
-    con.execute("CREATE OR REPLACE TEMP TABLE scan_covers (number BIGINT, failure BIGINT)")
-    con.execute("CREATE OR REPLACE TEMP TABLE scan_spared (number BIGINT, weight BIGINT)")
-    con.execute("CREATE OR REPLACE TEMP TABLE scan_looked_at (failure BIGINT, chance DOUBLE)")
-    con.execute("CREATE OR REPLACE TEMP TABLE scan_hopes AS " + _sql("first_hopes"))
-    tried: set[tuple[Any, ...]] = set()
-    with _one_thread(con):
-        _store(con, "scan_explained")
-        for _ in range(_TURNS):
-            if not (_add(con) or _cut_anew(con) or _give_up(con, tried)):
-                return
+    known = ground.counted(con)
+    chosen = best_together(known).stretches
+    columns = {
+        "scope": known.scopes["number"].gather(chosen["scope"]),
+        "kind": known.scopes["kind"].gather(chosen["scope"]),
+        "value": known.scopes["value"].gather(chosen["scope"]),
+        "from_slot": known.slots["slot"].gather(chosen["first"]),
+        "to_slot": known.slots["slot"].gather(chosen["last"]),
+        "p": chosen["p"],
+    }
+    con.execute(
+        'CREATE OR REPLACE TEMP TABLE scan_windows (number BIGINT, scope BIGINT, kind VARCHAR, "value" VARCHAR, '
+        "from_slot BIGINT, to_slot BIGINT, p DOUBLE)"
+    )
+    con.execute(
+        "INSERT INTO scan_windows SELECT row_number() OVER (), * FROM (SELECT unnest($scope), unnest($kind), "
+        "unnest($value), unnest($from_slot), unnest($to_slot), unnest($p))",
+        {name: column.to_list() for name, column in columns.items()},
+    )
+    con.execute(f"CREATE OR REPLACE TEMP TABLE scan_covers AS {assets.text(assets.INCIDENTS / 'scan_covers.sql')}")
 
 
-def _add(con: duckdb.DuckDBPyConnection) -> bool:
-    """Add the stretches that pay their price now, and say whether there were any."""
-    _store(con, "scan_hopes")
-    _store(con, "scan_offers")
-    # what does not pay now is not looked at again before it may
-    con.execute("UPDATE scan_hopes AS h SET hope = o.hope FROM scan_offers AS o WHERE h.scope = o.scope")
-    con.execute("CREATE OR REPLACE TEMP TABLE scan_looked_at AS SELECT failure, chance FROM scan_explained")
-    last = _last(con)
-    con.execute("INSERT INTO scan_windows " + _sql("chosen_stretches"), {"chosen": last})
-    if _last(con) == last:
-        return False
-    _cover(con, last)
-    _settle(con)
-    return True
-
-
-def _cut_anew(con: duckdb.DuckDBPyConnection) -> bool:
-    """Lengthen or shorten what is chosen to what is best beside the others, and say whether anything was."""
-    moved = False
+def best_together(known: Ground) -> Choice:
+    """Return the stretches that are best together, as far as was tried."""
+    choice = choices.explaining(known, pl.DataFrame(schema=STRETCH))
+    # what a scope can be worth is not known before it is looked at
+    outlook = Outlook(pl.repeat(1e9, known.scopes.height, eager=True), choice.chances)
+    tried: set[tuple[int, ...]] = set()
     for _ in range(_TURNS):
-        better = con.execute(_sql("stretched_anew"), {"enough": _ENOUGH}).fetchall()
-        if not better:
+        better = _add(known, choice, outlook) or _cut_anew(known, choice) or _give_up(known, choice, outlook, tried)
+        if better is None:
             break
-        last = _last(con)
-        for place, (number, from_slot, to_slot) in enumerate(better, start=1):
-            _uncover(con, number)
-            con.execute(
-                "UPDATE scan_windows SET number = ?, from_slot = ?, to_slot = ? WHERE number = ?",
-                [last + place, from_slot, to_slot, number],
-            )
-        _cover(con, last)
-        moved = True
-    if moved:
-        _settle(con)
-    return moved
+        choice = better
+    return choice
 
 
-def _give_up(con: duckdb.DuckDBPyConnection, tried: set[tuple[Any, ...]]) -> bool:
-    """Give up a doubtful stretch where the others, and what is then chosen, explain more without it; say whether any.
+def _add(known: Ground, choice: Choice, outlook: Outlook) -> Choice | None:
+    """Add the stretches that pay their price now, if there are any.
+
+    Those are the best on offer, and the others that no better one shares a failure with: choosing them at once is
+    choosing them one after the other.
+    """
+    offers = _offers(known, choice, outlook)
+    if offers.is_empty():
+        return None
+    within = exploded(runs(known.slots, offers["first"], offers["last"]))
+    alone = (
+        within.select("run", failure=known.values["failure"].gather(within["at"]))
+        .select("run", best=pl.col("run").min().over("failure"))
+        .group_by("run", maintain_order=True)
+        .agg(alone=(pl.col("run") == pl.col("best")).all())
+    )
+    chosen = offers.filter(alone["alone"])
+    together = pl.concat([each.select(*STRETCH) for each in (choice.stretches, chosen)])
+    return _settled(known, choices.explaining(known, together))
+
+
+def _offers(known: Ground, choice: Choice, outlook: Outlook) -> pl.DataFrame:
+    """Return for each scope the stretch that explains most of what is not explained yet, if it pays its price.
+
+    The best first. Of equal ones of a scope it is the one of the higher chance, then the one that ends first.
+    """
+    _look_again(known, choice, outlook)
+    hopeful = outlook.hope.gt(0).arg_true()
+    rows = exploded(runs(known.scopes, hopeful))
+    slots = known.slots[rows["at"]]
+    within = known.values[exploded(slots)["at"]]
+    values = within.select("weight", chance=choice.chances.gather(within["failure"]))
+    tried = []
+    for chance in _CHANCES:
+        p = pl.Series([chance])
+        best = ground.best_ending(*ground.gains(slots, values, p, p), rows["run"])
+        tried.append(
+            pl.DataFrame({"scope": slots["scope"], "last": rows["at"], "first": rows["at"].gather(best["first"])})
+            .with_columns(p=pl.lit(chance), worth=best["worth"])
+            .filter(pl.col("worth") == pl.col("worth").max().over("scope"))
+        )
+    best = (
+        pl.concat(tried)
+        .sort("scope", "worth", "p", "last", descending=[False, True, True, False])
+        .unique("scope", keep="first", maintain_order=True)
+    )
+    scopes = known.scopes[best["scope"]]
+    score = (best["worth"] / PARTS - scopes["price"]).round(3)
+    # what rounding may have cost it comes on top
+    outlook.hope = outlook.hope.scatter(best["scope"], score + (scopes["failures"] + 2) / 1e3)
+    return best.with_columns(score=score).filter(score > 0).sort("score", "scope", descending=[True, False])
+
+
+def _look_again(known: Ground, choice: Choice, outlook: Outlook) -> None:
+    """Let hope rise with what has become less likely: no stretch gains more than ln(c / d) by a chance that falls to d.
+
+    It is never more than what the failures of a scope leave unexplained, less its price.
+    """
+    values, ends = known.values, known.slots["end"].gather(known.scopes["end"] - 1)
+    risen = (outlook.chances / choice.chances).clip(1).log().gather(values["failure"])
+    unexplained = (1 / choice.chances).log().gather(values["failure"])
+    weight = values["weight"] / 1e3
+    most = ground.run_sums(weight * unexplained, ends) - known.scopes["price"]
+    hope = outlook.hope + ground.run_sums(weight * risen, ends)
+    outlook.hope, outlook.chances = hope.zip_with(hope < most, most), choice.chances
+
+
+def _cut_anew(known: Ground, choice: Choice) -> Choice | None:
+    """Lengthen or shorten what is chosen to what is best beside the others, if anything would be better."""
+    cut = choice
+    for _ in range(_TURNS):
+        better = _moved(known, cut)
+        if better.is_empty():
+            break
+        stretches = cut.stretches.with_row_index("place")
+        kept = stretches.join(better, on="place", how="anti", maintain_order="left")
+        moved = stretches.drop("first", "last").join(better, on="place", maintain_order="left")
+        cut = choices.explaining(known, pl.concat([each.select(*STRETCH) for each in (kept, moved)]))
+    return None if cut is choice else _settled(known, cut)
+
+
+def _moved(known: Ground, choice: Choice) -> pl.DataFrame:
+    """Return the places of chosen stretches that would explain more over another time, with its first and last slot.
+
+    Of those that meet in time only the one that gains most.
+    """
+    better = _best_times(known, choice).sort("more", "place", descending=[True, False])
+    slot, held = known.slots["slot"], choice.stretches[better["place"]]
+    begins, ends = (
+        pl.select(of_both(slot.gather(held[bound]), slot.gather(better[bound]))).to_series()
+        for of_both, bound in ((pl.min_horizontal, "first"), (pl.max_horizontal, "last"))
+    )
+    times = list(zip(begins, ends, strict=True))
+    apart = [
+        not any(begun <= end and ended >= begin for begun, ended in times[:at]) for at, (begin, end) in enumerate(times)
+    ]
+    return better.filter(pl.Series(apart, dtype=pl.Boolean)).sort("place")
+
+
+def _best_times(known: Ground, choice: Choice) -> pl.DataFrame:
+    """Return for each chosen stretch the time over which it explains most beside the others, if it gains enough by it.
+
+    They were chosen when others were not yet.
+    """
+    stretches, slots = choice.stretches, known.slots
+    extent = runs(known.scopes, stretches["scope"])
+    rows = exploded(extent)
+    within = exploded(runs(slots, rows["at"]))
+    place, slot = rows["run"].gather(within["run"]), rows["at"].gather(within["run"])
+    inside = (slot >= stretches["first"].gather(place)) & (slot <= stretches["last"].gather(place))
+    values, p = known.values[within["at"]], stretches["p"].gather(place)
+    chance = choice.chances.gather(values["failure"])
+    # without its stretch a failure has the chance 1 - (1-c) / (1-p) still, c being the chance with it
+    by_others = (1 - (1 - chance) / (1 - p)).clip(choice.floor).round(6)
+    values = values.select("weight", chance=by_others.zip_with(inside, chance))
+    gain, gap = ground.gains(slots[rows["at"]], values, stretches["p"].gather(rows["run"]), p)
+    best = ground.best_ending(gain, gap, rows["run"])
+    # where the rows of each begin, and so where its first and last slot are among them
+    base = (extent["end"] - extent["begin"]).cum_sum() - extent["end"]
+    first, last = base + stretches["first"], base + stretches["last"]
+    through = (gain + gap).cum_sum()
+    present = through.gather(last) - through.gather(first) + gain.gather(first)
+    return (
+        pl.DataFrame({"place": rows["run"], "first": rows["at"].gather(best["first"]), "last": rows["at"]})
+        .with_columns(more=best["worth"] - present.gather(rows["run"]))
+        .filter(pl.col("more") > _ENOUGH * PARTS)
+        .sort("place", "more", "last", descending=[False, True, False])
+        .unique("place", keep="first", maintain_order=True)
+    )
+
+
+def _give_up(known: Ground, choice: Choice, outlook: Outlook, tried: set[tuple[int, ...]]) -> Choice | None:
+    """Give up a doubtful stretch where the others, and what is then chosen, explain more without it, if there is one.
 
     What was ``tried`` is remembered there, and tried no more.
     """
-    doubtful = [row for row in con.execute(_sql("doubtful_stretches")).fetchall() if row[2:] not in tried]
-    before = _worth(con)
-    for number, overshadowed, *stretch in doubtful[: max(0, _TRIALS - len(tried))]:
-        tried.add(tuple(stretch))
-        for name in _CHOSEN:
-            con.execute(f"CREATE OR REPLACE TEMP TABLE {name}_before AS FROM {name}")
-        _drop(con, number)
+    doubtful = [
+        (place, overshadowed, stretch)
+        for place, overshadowed in choices.doubtful(known, choice)
+        if (stretch := choice.stretches.select("scope", "first", "last").row(place)) not in tried
+    ]
+    for place, overshadowed, stretch in doubtful[: max(0, _TRIALS - len(tried))]:
+        tried.add(stretch)
+        trial = choices.without(known, choice, place)
         for _ in range(_TURNS):
-            if not (_cut_anew(con) or (overshadowed and _add(con))):
+            better = _cut_anew(known, trial) or (_add(known, trial, outlook) if overshadowed else None)
+            if better is None:
                 break
-        if _worth(con) > before + _ENOUGH / 1e3:
-            return True
-        for name in _CHOSEN:
-            con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM {name}_before")
-        _store(con, "scan_explained")
-    return False
+            trial = better
+        if choices.worth(known, trial) > choices.worth(known, choice) + _ENOUGH:
+            return trial
+    return None
 
 
-def _settle(con: duckdb.DuckDBPyConnection) -> None:
-    """Fit the chances of the chosen stretches to each other, and drop those that others have made superfluous."""
-    refit = f"UPDATE scan_windows AS w SET p = r.p FROM ({_sql('refitted_chances')}) AS r WHERE w.number = r.number"  # noqa: S608 - a file of ours
+def _settled(known: Ground, choice: Choice) -> Choice:
+    """Fit the chances of the stretches to each other, and drop those that others have made superfluous."""
     while True:
         for _ in range(_REFITS):
-            con.execute(refit)
-            _store(con, "scan_explained")
-        idle = con.execute(_sql("idle_stretch")).fetchone()
-        if idle is None:
-            return
-        _drop(con, idle[0])
-
-
-def _drop(con: duckdb.DuckDBPyConnection, number: int) -> None:
-    con.execute("DELETE FROM scan_windows WHERE number = ?", [number])
-    _uncover(con, number)
-    _store(con, "scan_explained")
-
-
-def _cover(con: duckdb.DuckDBPyConnection, chosen: int) -> None:
-    """Enter what the stretches beyond number ``chosen`` cover, and what the successes within them weigh."""
-    con.execute("INSERT INTO scan_covers " + _sql("covered_failures"), {"chosen": chosen})
-    con.execute("INSERT INTO scan_spared " + _sql("spared_weights"), {"chosen": chosen})
-    _store(con, "scan_explained")
-
-
-def _uncover(con: duckdb.DuckDBPyConnection, number: int) -> None:
-    con.execute("DELETE FROM scan_covers WHERE number = ?", [number])
-    con.execute("DELETE FROM scan_spared WHERE number = ?", [number])
-
-
-def _last(con: duckdb.DuckDBPyConnection) -> int:
-    ((last,),) = con.execute("SELECT coalesce(max(number), 0) FROM scan_windows").fetchall()
-    return int(last)
-
-
-def _worth(con: duckdb.DuckDBPyConnection) -> float:
-    ((worth,),) = con.execute(_sql("explained_in_all")).fetchall()
-    return float(worth)
-
-
-def _sql(name: str) -> str:
-    return assets.text(assets.INCIDENTS / f"{name}.sql")
-
-
-def _store(con: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Keep the answer of one of our files as a temporary table of its name."""
-    con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {_sql(name)}")
-
-
-@contextlib.contextmanager
-def _one_thread(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Run on one thread what is asked of small tables hundreds of times: several mostly wait for each other there."""
-    ((threads,),) = con.execute("SELECT current_setting('threads')").fetchall()
-    con.execute("SET threads = 1")
-    yield  # of a run that failed nothing is set back: its connection may hold a broken transaction
-    con.execute(f"SET threads = {threads}")
+            choice = choices.refitted(known, choice)
+        beyond = choices.beyond_the_others(choice)
+        idlest = beyond.arg_min()
+        if idlest is None or beyond[idlest] >= 0:
+            return choice
+        choice = choices.without(known, choice, idlest)

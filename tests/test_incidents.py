@@ -5,18 +5,22 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
 from records import target
 from stories import BY_CAUSE, OFFICE, ONSET, SINCE, UNTIL, Record, Story, attempt, calm, device
 
-from pipeline import assets, incidents
+from pipeline import incidents
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import duckdb
 
+    from pipeline.choices import Choice
+    from pipeline.ground import Ground
     from pipeline.incidents import Incident
+    from pipeline.stretches import Outlook
 
 
 @pytest.fixture
@@ -207,11 +211,10 @@ def test_no_scope_is_passed_over_that_would_have_been_chosen(
     con = landed(*story.pages(), workspace_id="w")
     found = incidents.find(con, SINCE, UNTIL)
 
-    def hopeful(name: str) -> str:
-        select = assets.text(assets.INCIDENTS / f"{name}.sql")
-        return f"SELECT * REPLACE (1e9 AS hope) FROM ({select})" if name == "scan_hopes" else select
+    def hopeful(known: Ground, _: Choice, outlook: Outlook) -> None:
+        outlook.hope = pl.repeat(1e9, known.scopes.height, eager=True)
 
-    monkeypatch.setattr("pipeline.stretches._sql", hopeful)
+    monkeypatch.setattr("pipeline.stretches._look_again", hopeful)
     assert len(found) > 1
     assert incidents.find(con, SINCE, UNTIL) == found
 

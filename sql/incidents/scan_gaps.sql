@@ -1,7 +1,6 @@
--- What the successes of a value speak against a stretch, in thousandths and for each of the five chances of scan_offers: of
--- each slot in which it fails those of the slot itself (own), and those since the slot in which it failed before (gap);
--- own_weight and gap_weight are what they weigh. price is what the scope must explain at least: as its kind does, a device with
--- a sign of a fault of its own less.
+-- What the successes of a value weigh, in thousandths: of each slot in which it fails those of the slot itself (own_weight),
+-- and those since the slot in which it failed before (gap_weight). price is what the scope must explain at least: as its kind
+-- does, a device with a sign of a fault of its own less.
 WITH marked AS (
     SELECT scope, slot, 0 AS weight, true AS fails FROM scan_values GROUP BY scope, slot
     UNION ALL
@@ -24,18 +23,8 @@ priced AS (
 )
 SELECT
     a.scope, a.failing_slot AS slot, max(r.price) AS price,
-    CAST(sum(CASE WHEN slot = failing_slot THEN weight ELSE 0 END) AS BIGINT) AS own_weight,
-    CAST(sum(CASE WHEN slot < failing_slot THEN weight ELSE 0 END) AS BIGINT) AS gap_weight,
-    CAST(sum(CASE WHEN slot = failing_slot THEN floor(1e3 * (weight / 1e3 * ln(1e0 - 5e-2))) ELSE 0e0 END) AS BIGINT) AS own1,
-    CAST(sum(CASE WHEN slot = failing_slot THEN floor(1e3 * (weight / 1e3 * ln(1e0 - 15e-2))) ELSE 0e0 END) AS BIGINT) AS own2,
-    CAST(sum(CASE WHEN slot = failing_slot THEN floor(1e3 * (weight / 1e3 * ln(1e0 - 35e-2))) ELSE 0e0 END) AS BIGINT) AS own3,
-    CAST(sum(CASE WHEN slot = failing_slot THEN floor(1e3 * (weight / 1e3 * ln(1e0 - 7e-1))) ELSE 0e0 END) AS BIGINT) AS own4,
-    CAST(sum(CASE WHEN slot = failing_slot THEN floor(1e3 * (weight / 1e3 * ln(1e0 - 97e-2))) ELSE 0e0 END) AS BIGINT) AS own5,
-    CAST(sum(CASE WHEN slot < failing_slot THEN floor(1e3 * (weight / 1e3 * ln(1e0 - 5e-2))) ELSE 0e0 END) AS BIGINT) AS gap1,
-    CAST(sum(CASE WHEN slot < failing_slot THEN floor(1e3 * (weight / 1e3 * ln(1e0 - 15e-2))) ELSE 0e0 END) AS BIGINT) AS gap2,
-    CAST(sum(CASE WHEN slot < failing_slot THEN floor(1e3 * (weight / 1e3 * ln(1e0 - 35e-2))) ELSE 0e0 END) AS BIGINT) AS gap3,
-    CAST(sum(CASE WHEN slot < failing_slot THEN floor(1e3 * (weight / 1e3 * ln(1e0 - 7e-1))) ELSE 0e0 END) AS BIGINT) AS gap4,
-    CAST(sum(CASE WHEN slot < failing_slot THEN floor(1e3 * (weight / 1e3 * ln(1e0 - 97e-2))) ELSE 0e0 END) AS BIGINT) AS gap5
+    CAST(sum(CASE WHEN a.slot = a.failing_slot THEN a.weight ELSE 0 END) AS BIGINT) AS own_weight,
+    CAST(sum(CASE WHEN a.slot < a.failing_slot THEN a.weight ELSE 0 END) AS BIGINT) AS gap_weight
 FROM ahead AS a
 INNER JOIN priced AS r ON a.scope = r.scope
 WHERE a.failing_slot IS NOT NULL

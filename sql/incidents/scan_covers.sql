@@ -1,5 +1,4 @@
--- The failures that the stretches cover which were chosen last.
+-- The failures that the chosen stretches cover.
 SELECT w.number, v.failure
 FROM scan_windows AS w
 INNER JOIN scan_values AS v ON w.scope = v.scope AND v.slot >= w.from_slot AND v.slot <= w.to_slot
-WHERE w.number > $chosen
