@@ -80,37 +80,43 @@ def refitted(known: Ground, choice: Choice) -> Choice:
     Of a failure with chance c a stretch caused the share p / c, of a success none (expectation maximisation of the
     noisy-or).
     """
-    covers, stretches = choice.covers, choice.stretches
-    share = stretches["p"].gather(covers["place"]) / choice.chances.gather(covers["failure"])
     caused = (
-        covers.select("place", "weight", failed=(covers["weight"] * share).round())
+        _covered(choice)
+        .select("place", "weight", failed=(pl.col("weight") * pl.col("p") / pl.col("chance")).round())
         .group_by("place")
         .agg(pl.col("weight", "failed").sum())
         .sort("place")
     )
-    p = (caused["failed"] / (caused["weight"] + stretches["spared"])).clip(1e-3, 0.98).round(6)
-    return _with_chances(known, choice, p)
+    p = caused.select(p=pl.col("failed") / (pl.col("weight") + choice.stretches["spared"]))
+    return _with_chances(known, choice, p.select(pl.col("p").clip(1e-3, 0.98).round(6)).to_series())
+
+
+def _covered(choice: Choice) -> pl.DataFrame:
+    """Return the failures within each stretch, with its p and how likely they are."""
+    covers, stretches = choice.covers, choice.stretches
+    return covers.with_columns(stretches["p"].gather(covers["place"]), chance=choice.chances.gather(covers["failure"]))
 
 
 def _with_chances(known: Ground, choice: Choice, p: pl.Series) -> Choice:
     log_spared = run_sums((1 - p).log().gather(choice.covers["place"]), choice.ends)
-    chances = pl.repeat(round(choice.floor, 9), known.failures.height, eager=True)
-    chances = chances.scatter(choice.covered, (1 - (1 - choice.floor) * log_spared.exp()).round(9))
+    spared = log_spared.to_frame("log").select((1 - (1 - choice.floor) * pl.col("log").exp()).round(9)).to_series()
+    chances = pl.repeat(round(choice.floor, 9), known.failures.height, eager=True).scatter(choice.covered, spared)
     return replace(choice, stretches=choice.stretches.with_columns(p=p), chances=chances)
 
 
 def beyond_the_others(choice: Choice) -> pl.Series:
     """Return for each stretch what it explains beyond what the others explain, less its price."""
-    covers, stretches = choice.covers, choice.stretches
-    chance = choice.chances.gather(covers["failure"])
-    by_others = (1 - (1 - chance) / (1 - stretches["p"].gather(covers["place"]))).clip(choice.floor)
+    p, chance = pl.col("p"), pl.col("chance")
+    by_others = (1 - (1 - chance) / (1 - p)).clip(choice.floor)
     loss = (
-        covers.select("place", loss=covers["weight"] / 1e3 * (chance / by_others).log())
+        _covered(choice)
+        .select("place", loss=pl.col("weight") / 1e3 * (chance / by_others).log())
         .group_by("place", maintain_order=True)
         .agg(pl.col("loss").sum())
         .sort("place")["loss"]
     )
-    return (loss + stretches["spared"] / 1e3 * (1 - stretches["p"]).log() - stretches["price"]).round(3)
+    spared = pl.col("spared") / 1e3 * (1 - p).log()
+    return choice.stretches.select((loss + spared - pl.col("price")).round(3)).to_series()
 
 
 def worth(known: Ground, choice: Choice) -> float:

@@ -28,7 +28,7 @@ VIEWS = (
     "incident_changes",
 )
 # What most of the evidence is read off; few sign-ins of all.
-_LAID = ("touched_sign_ins", "cut_sign_ins")
+_LAID = ("touched_sign_ins", "cut_sign_ins", "succeeding_clients", "succeeding_addresses")
 
 
 def lay(engine: Engine) -> None:

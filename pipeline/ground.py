@@ -7,7 +7,7 @@ succeeds, so it fits in memory whatever the size of the tenant. What is chosen, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -98,36 +98,35 @@ def run_sums(each: pl.Series, ends: pl.Series) -> pl.Series:
     return total - total.shift(1, fill_value=0)
 
 
-def gains(
-    slots: pl.DataFrame, values: pl.DataFrame, p: pl.Series, p_of_values: pl.Series
-) -> tuple[pl.Series, pl.Series]:
-    """Return what each slot is worth within a stretch, and what that is which lies between it and the slot before.
+def gains(slots: pl.DataFrame, values: pl.DataFrame, p: pl.Expr) -> pl.DataFrame:
+    """Return the ``gain`` of each slot within a stretch, and the ``gap`` that lies between it and the slot before.
 
     ``p`` is the chance that a sign-in fails by the stretch, ``chance`` that a failure does by all else: it is worth
     ln((c + (1-c)p) / c), a success ln(1-p). Whole ``PARTS``: sums that no order of adding changes.
     """
-    failed = _whole(values["weight"], 1 - p_of_values + p_of_values / values["chance"])
-    own, gap = (_whole(slots[weight], 1 - p) for weight in ("own_weight", "gap_weight"))
-    return run_sums(failed, slots["failures"].cum_sum()) + own, gap
+    failed = values.select(_whole("weight", 1 - p + p / pl.col("chance"))).to_series()
+    own = run_sums(failed, slots["failures"].cum_sum())
+    return slots.select(gain=own + _whole("own_weight", 1 - p), gap=_whole("gap_weight", 1 - p))
 
 
-def _whole(weight: pl.Series, likelihood: pl.Series) -> pl.Series:
-    return (weight * (likelihood.log() * (PARTS / 1000))).round().cast(pl.Int64)
+def _whole(weight: str, likelihood: pl.Expr) -> pl.Expr:
+    return (pl.col(weight) * (likelihood.log() * (PARTS / 1000))).round().cast(pl.Int64)
 
 
-def best_ending(gain: pl.Series, gap: pl.Series, group: pl.Series) -> pl.DataFrame:
+def best_ending(gains: pl.DataFrame, group: pl.Series) -> pl.DataFrame:
     """Return for each row the best stretch of its group that ends there: its ``first`` row, and what it is ``worth``.
 
     The maximum subarray, of all groups side by side: a stretch begins and ends with a failure, so only slots that have
-    one are rows. ``gain`` is what a row is worth, ``gap`` what lies between it and the row before.
+    one are rows.
     """
-    before = (gain + gap).cum_sum() - gain
+    gain, before = pl.col("gain"), pl.col("before")
     # each group lies lower than all before it, so that the lowest so far is its own
-    lowest, highest = (cast("int | None", extreme) or 0 for extreme in (before.min(), before.max()))
-    before -= group.cast(pl.Int64) * (highest - lowest + 1)
-    lowest_so_far = before.cum_min()
-    rows = pl.int_range(before.len(), dtype=pl.UInt32, eager=True)
-    return pl.select(
-        first=pl.when(before == lowest_so_far).then(rows).forward_fill(),
-        worth=before + gain - lowest_so_far,
+    depth = (before.max() - before.min() + 1) * group.cast(pl.Int64)
+    return (
+        gains.select(gain, before=(gain + pl.col("gap")).cum_sum() - gain)
+        .select(gain, before=before - depth)
+        .select(
+            first=pl.when(before == before.cum_min()).then(pl.int_range(pl.len(), dtype=pl.UInt32)).forward_fill(),
+            worth=before + gain - before.cum_min(),
+        )
     )

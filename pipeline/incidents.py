@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from pipeline import assets, engine, stretches
-from pipeline.window import hour_ceiling, hour_floor
+from pipeline.window import day_ceiling, day_floor, hour_ceiling, hour_floor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -68,7 +68,7 @@ def find(
     counting = counting or engine.here(con)
     window = {"since": since - _ONSET_BEFORE, "until": until}
     for name in _COUNTED_ONCE:
-        counting.keep(name, _sql(name), window | _whole_hours(**window))
+        counting.keep(name, _sql(name), window | _counted_already(**window))
     con.execute("CREATE OR REPLACE TEMP TABLE scan_gaps AS " + _sql("scan_gaps"))
     stretches.choose(con)
     claimed = con.execute(_sql("claimed_failures")).fetchall()
@@ -116,12 +116,26 @@ def _identity(first: tuple[Any, ...]) -> str:
     return hashlib.md5("\n".join(first[3:6]).encode(), usedforsecurity=False).hexdigest()[:16]
 
 
-def _whole_hours(since: datetime, until: datetime) -> dict[str, datetime | int]:
-    """Return the whole hours of a window, counted already, and their slots (quarters of an hour since 1970)."""
-    begin = min(hour_ceiling(since), until)
-    end = max(hour_floor(until), begin)
-    first, last = ((each - datetime(1970, 1, 1)) // timedelta(minutes=15) for each in (begin, end))
-    return {"whole_since": begin, "whole_until": end, "first_slot": first, "last_slot": last}
+def _counted_already(since: datetime, until: datetime) -> dict[str, datetime | int]:
+    """Return the whole hours and the whole days of a window, and their slots (quarters of an hour since 1970)."""
+    hour_since = min(hour_ceiling(since), until)
+    hour_until = max(hour_floor(until), hour_since)
+    day_since = min(day_ceiling(since), until)
+    day_until = max(day_floor(until), day_since)
+    first_slot, last_slot, first_day, last_day = (
+        (each - datetime(1970, 1, 1)) // timedelta(minutes=15)
+        for each in (hour_since, hour_until, day_since, day_until)
+    )
+    return {
+        "whole_since": hour_since,
+        "whole_until": hour_until,
+        "first_slot": first_slot,
+        "last_slot": last_slot,
+        "day_since": day_since,
+        "day_until": day_until,
+        "first_day": first_day,
+        "last_day": last_day,
+    }
 
 
 def _sql(name: str) -> str:

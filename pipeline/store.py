@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -329,6 +330,7 @@ def _prepared(db: Path) -> Path:
             shutil.copyfile(db, copy)
             copy.chmod(0o600)
             copy.replace(path)
+            _flush_meanwhile(path)
         finally:
             copy.unlink(missing_ok=True)  # what a full disk left of it
     base = _base(db)
@@ -448,6 +450,16 @@ def _damaged(db: Path) -> str:
         f"{db} is damaged, a part of it cannot be read: put an earlier generation in its place (see --keep), or move "
         "it away and pull or import again."
     )
+
+
+def _flush_meanwhile(path: Path) -> None:
+    """Let a copy reach the disk while the run works: publishing then waits for what the run has changed alone."""
+
+    def flush() -> None:
+        with contextlib.suppress(OSError):  # whoever publishes flushes again, and tells
+            _sync(path)
+
+    threading.Thread(target=flush, name="flush", daemon=True).start()
 
 
 def _sync(path: Path) -> None:

@@ -115,12 +115,11 @@ def _offers(known: Ground, choice: Choice, outlook: Outlook) -> pl.DataFrame:
     values = within.select("weight", chance=choice.chances.gather(within["failure"]))
     tried = []
     for chance in _CHANCES:
-        p = pl.Series([chance])
-        best = ground.best_ending(*ground.gains(slots, values, p, p), rows["run"])
+        best = ground.best_ending(ground.gains(slots, values, pl.lit(chance)), rows["run"])
         tried.append(
-            pl.DataFrame({"scope": slots["scope"], "last": rows["at"], "first": rows["at"].gather(best["first"])})
-            .with_columns(p=pl.lit(chance), worth=best["worth"])
-            .filter(pl.col("worth") == pl.col("worth").max().over("scope"))
+            best.select(
+                scope=slots["scope"], first=rows["at"].gather(best["first"]), last=rows["at"], p=chance, worth="worth"
+            ).filter(pl.col("worth") == pl.col("worth").max().over("scope"))
         )
     best = (
         pl.concat(tried)
@@ -189,23 +188,30 @@ def _best_times(known: Ground, choice: Choice) -> pl.DataFrame:
     extent = runs(known.scopes, stretches["scope"])
     rows = exploded(extent)
     within = exploded(runs(slots, rows["at"]))
-    place, slot = rows["run"].gather(within["run"]), rows["at"].gather(within["run"])
-    inside = (slot >= stretches["first"].gather(place)) & (slot <= stretches["last"].gather(place))
-    values, p = known.values[within["at"]], stretches["p"].gather(place)
-    chance = choice.chances.gather(values["failure"])
+    held = stretches[rows["run"]].with_columns(inside=pl.lit(rows["at"]).is_between(pl.col("first"), pl.col("last")))
+    failed = known.values[within["at"]]
+    p, chance = pl.col("p"), pl.col("chance")
     # without its stretch a failure has the chance 1 - (1-c) / (1-p) still, c being the chance with it
     by_others = (1 - (1 - chance) / (1 - p)).clip(choice.floor).round(6)
-    values = values.select("weight", chance=by_others.zip_with(inside, chance))
-    gain, gap = ground.gains(slots[rows["at"]], values, stretches["p"].gather(rows["run"]), p)
-    best = ground.best_ending(gain, gap, rows["run"])
+    values = (
+        held.select("p", "inside")[within["run"]]
+        .with_columns(failed["weight"], chance=choice.chances.gather(failed["failure"]))
+        .with_columns(chance=pl.when("inside").then(by_others).otherwise(chance))
+    )
+    gains = ground.gains(slots[rows["at"]].with_columns(held["p"]), values, p)
+    best = ground.best_ending(gains, rows["run"])
     # where the rows of each begin, and so where its first and last slot are among them
     base = (extent["end"] - extent["begin"]).cum_sum() - extent["end"]
     first, last = base + stretches["first"], base + stretches["last"]
-    through = (gain + gap).cum_sum()
-    present = through.gather(last) - through.gather(first) + gain.gather(first)
+    through = (gains["gain"] + gains["gap"]).cum_sum()
+    present = through.gather(last) - through.gather(first) + gains["gain"].gather(first)
     return (
-        pl.DataFrame({"place": rows["run"], "first": rows["at"].gather(best["first"]), "last": rows["at"]})
-        .with_columns(more=best["worth"] - present.gather(rows["run"]))
+        best.select(
+            place=rows["run"],
+            first=rows["at"].gather(best["first"]),
+            last=rows["at"],
+            more=pl.col("worth") - present.gather(rows["run"]),
+        )
         .filter(pl.col("more") > _ENOUGH * PARTS)
         .sort("place", "more", "last", descending=[False, True, False])
         .unique("place", keep="first", maintain_order=True)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 _DURATION = re.compile(r"([0-9]+)\s*([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -81,6 +82,17 @@ def hour_ceiling(moment: datetime) -> datetime:
     """Return the first full hour at or after the moment."""
     floor = hour_floor(moment)
     return floor if floor == moment else floor + HOUR
+
+
+def day_floor(moment: datetime) -> datetime:
+    """Return the midnight with which the day begins that holds the moment."""
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def day_ceiling(moment: datetime) -> datetime:
+    """Return the first midnight at or after the moment."""
+    floor = day_floor(moment)
+    return floor if floor == moment else floor + DAY
 
 
 def hours(window: Window) -> Iterator[datetime]:

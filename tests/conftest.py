@@ -27,6 +27,7 @@ _STORED = {
     "audited_changes": {"AuditLogs", "IntuneAuditLogs"},
     "policies_in_force": {"AuditLogs", *pages.SIGN_IN_TABLES},
     "policy_counts": {"AuditLogs", *pages.SIGN_IN_TABLES},
+    "day_counts": set(pages.SIGN_IN_TABLES),
     "slot_builds": set(pages.SIGN_IN_TABLES),
     "slot_counts": set(pages.SIGN_IN_TABLES),
 }

@@ -15,15 +15,20 @@ WITH preference AS (
     UNION ALL SELECT 'platform', 9e0
     UNION ALL SELECT 'os', 9e0
 ),
--- each column by itself, which is quicker
-used_address AS (
-    SELECT DISTINCT ip FROM recorded_sign_ins WHERE ip IS NOT NULL AND seen_at >= $since AND seen_at < $until
-),
-used_device AS (
-    SELECT DISTINCT device_id FROM recorded_sign_ins WHERE device_id IS NOT NULL AND seen_at >= $since AND seen_at < $until
-),
-person AS (
-    SELECT DISTINCT coalesce("user", user_id) AS "name" FROM recorded_sign_ins WHERE seen_at >= $since AND seen_at < $until
+-- of whole days each device, person and address is counted already; the days that the window cuts are looked at
+used AS (
+    SELECT kind, "value" FROM day_counts WHERE slot >= $first_day AND slot < $last_day
+    UNION
+    SELECT v.kind, v."value"
+    FROM (
+        SELECT 'device' AS kind, device_id AS "value", seen_at FROM recorded_sign_ins
+        UNION ALL
+        SELECT 'user', coalesce("user", user_id), seen_at FROM recorded_sign_ins
+        UNION ALL
+        SELECT 'ip', ip, seen_at FROM recorded_sign_ins
+    ) AS v
+    WHERE v."value" IS NOT NULL
+        AND (v.seen_at >= $since AND v.seen_at < $day_since OR v.seen_at >= $day_until AND v.seen_at < $until)
 ),
 -- the values that were seen, each by what tells it at the least cost; a failure's device may have been inferred
 seen AS (
@@ -37,24 +42,20 @@ seen AS (
     FROM sign_in_values
     WHERE seen_at >= $since AND seen_at < $whole_since OR seen_at >= $whole_until AND seen_at < $until
     UNION
-    SELECT 'device', device_id FROM used_device
-    UNION
     SELECT 'device', device_id
     FROM failed_sign_ins
     WHERE device_id IS NOT NULL AND seen_at >= $since AND seen_at < $until
     UNION
-    SELECT 'user', "name" FROM person WHERE "name" <> ''
-    UNION
-    SELECT 'ip', ip FROM used_address
+    SELECT kind, "value" FROM used WHERE kind <> 'user' OR "value" <> ''
     UNION
     SELECT 'network', a.network
-    FROM used_address AS u
-    INNER JOIN addresses AS a ON u.ip = a.ip
+    FROM used AS u
+    INNER JOIN addresses AS a ON u.kind = 'ip' AND u."value" = a.ip
     WHERE a.network IS NOT NULL
     UNION
     SELECT 'network', a.subnet
-    FROM used_address AS u
-    INNER JOIN addresses AS a ON u.ip = a.ip
+    FROM used AS u
+    INNER JOIN addresses AS a ON u.kind = 'ip' AND u."value" = a.ip
     WHERE a.subnet IS NOT NULL
 ),
 width AS (

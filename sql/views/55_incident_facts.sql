@@ -51,7 +51,6 @@ WITH failed AS (
     FROM failures AS f
     INNER JOIN found_incidents AS i ON f.incident_id = i.incident_id
 ),
--- of all sign-ins only those of the users, addresses and applications that failed are asked for, each by what it needs
 at_home AS (
     SELECT user_id, ip, asn
     FROM touched_sign_ins
@@ -70,17 +69,11 @@ home_system AS (
 tried AS (
     SELECT incident_id, ip FROM failed WHERE ip IS NOT NULL GROUP BY incident_id, ip HAVING count(DISTINCT user_id) >= 3
 ),
-good_address AS (
-    SELECT DISTINCT ip FROM known_successes WHERE ip IN (SELECT ip FROM tried)
-),
 lone AS (
     SELECT t.incident_id, t.ip
     FROM tried AS t
-    LEFT JOIN good_address AS g ON t.ip = g.ip
+    LEFT JOIN succeeding_addresses AS g ON t.ip = g.ip
     WHERE g.ip IS NULL
-),
-worked AS (
-    SELECT DISTINCT app_id, client FROM known_successes WHERE app_id IN (SELECT app_id FROM failed)
 ),
 core AS (
     SELECT
@@ -155,7 +148,7 @@ counted AS (
     LEFT JOIN home_network AS n ON f.user_id = n.user_id AND f.network = n.network
     LEFT JOIN home_system AS a ON f.user_id = a.user_id AND f.asn = a.asn
     LEFT JOIN lone AS l ON f.incident_id = l.incident_id AND f.ip = l.ip
-    LEFT JOIN worked AS w ON f.app_id = w.app_id AND f.client = w.client
+    LEFT JOIN succeeding_clients AS w ON f.app_id = w.app_id AND f.client = w.client
     GROUP BY f.incident_id
 )
 SELECT
