@@ -16,19 +16,21 @@ WITH preference AS (
     UNION ALL SELECT 'os', 9e0
 ),
 -- of whole days each device, person and address is counted already; the days that the window cuts are looked at
+cut AS (
+    SELECT device_id, coalesce("user", user_id) AS person, ip
+    FROM recorded_sign_ins
+    WHERE seen_at >= $since AND seen_at < $day_since
+    UNION ALL
+    SELECT device_id, coalesce("user", user_id), ip FROM recorded_sign_ins WHERE seen_at >= $day_until AND seen_at < $until
+),
 used AS (
     SELECT kind, "value" FROM day_counts WHERE slot >= $first_day AND slot < $last_day
     UNION
-    SELECT v.kind, v."value"
-    FROM (
-        SELECT 'device' AS kind, device_id AS "value", seen_at FROM recorded_sign_ins
-        UNION ALL
-        SELECT 'user', coalesce("user", user_id), seen_at FROM recorded_sign_ins
-        UNION ALL
-        SELECT 'ip', ip, seen_at FROM recorded_sign_ins
-    ) AS v
-    WHERE v."value" IS NOT NULL
-        AND (v.seen_at >= $since AND v.seen_at < $day_since OR v.seen_at >= $day_until AND v.seen_at < $until)
+    SELECT 'device', device_id FROM cut WHERE device_id IS NOT NULL
+    UNION
+    SELECT 'user', person FROM cut WHERE person IS NOT NULL
+    UNION
+    SELECT 'ip', ip FROM cut WHERE ip IS NOT NULL
 ),
 -- the values that were seen, each by what tells it at the least cost; a failure's device may have been inferred
 seen AS (
@@ -37,10 +39,10 @@ seen AS (
     WHERE slot >= $first_slot AND slot < $last_slot
     GROUP BY kind, "value"
     UNION
-    -- the hours that the window cuts
-    SELECT kind, "value"
-    FROM sign_in_values
-    WHERE seen_at >= $since AND seen_at < $whole_since OR seen_at >= $whole_until AND seen_at < $until
+    -- the hours that the window cuts, each by itself: so nothing is read where it cuts none
+    SELECT kind, "value" FROM sign_in_values WHERE seen_at >= $since AND seen_at < $whole_since
+    UNION
+    SELECT kind, "value" FROM sign_in_values WHERE seen_at >= $whole_until AND seen_at < $until
     UNION
     SELECT 'device', device_id
     FROM failed_sign_ins

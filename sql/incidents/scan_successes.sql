@@ -43,6 +43,12 @@ repeated AS (
         ON a.times > 1 AND s."hour" = a."hour" AND s.user_id = a.user_id AND s.app_id = a.app_id AND s.client = a.client
         AND s.ip = a.ip
 ),
+-- the hours that the window cuts, each by itself: so nothing is read where it cuts none
+cut AS (
+    SELECT * FROM sign_in_values WHERE seen_at >= $since AND seen_at < $whole_since
+    UNION ALL
+    SELECT * FROM sign_in_values WHERE seen_at >= $whole_until AND seen_at < $until
+),
 found AS (
     SELECT w.scope, s.seen_at, s.user_id, s.app_id, s.client, s.ip
     FROM repeated AS s
@@ -56,14 +62,12 @@ found AS (
     FROM repeated AS s
     INNER JOIN wanted_address AS w ON s.ip = w.ip
     UNION ALL
-    -- the hours that the window cuts
     SELECT w.scope, v.seen_at, v.user_id, v.app_id, v.client, v.ip
-    FROM sign_in_values AS v
+    FROM cut AS v
     INNER JOIN wanted AS w ON v.kind = w.kind AND v."value" = w."value"
     WHERE v.result_code = '0'
         AND (v.kind IN ('app', 'client', 'os', 'region', 'domain', 'platform', 'policy', 'mode', 'tenant')
             OR v.kind = 'network' AND v."value" LIKE 'AS%')
-        AND (v.seen_at >= $since AND v.seen_at < $whole_since OR v.seen_at >= $whole_until AND v.seen_at < $until)
 ),
 burst AS (
     SELECT

@@ -6,11 +6,15 @@ WITH spread AS (
     WHERE kind IN ('domain', 'region', 'platform', 'mode', 'tenant') AND slot >= $first_slot AND slot < $last_slot
     GROUP BY kind, "value"
     UNION ALL
-    -- the hours that the window cuts
+    -- the hours that the window cuts, each by itself: so nothing is read where it cuts none
     SELECT kind, "value", count(*) AS attempts
     FROM sign_in_values
-    WHERE kind IN ('domain', 'region', 'platform', 'mode', 'tenant')
-        AND (seen_at >= $since AND seen_at < $whole_since OR seen_at >= $whole_until AND seen_at < $until)
+    WHERE kind IN ('domain', 'region', 'platform', 'mode', 'tenant') AND seen_at >= $since AND seen_at < $whole_since
+    GROUP BY kind, "value"
+    UNION ALL
+    SELECT kind, "value", count(*) AS attempts
+    FROM sign_in_values
+    WHERE kind IN ('domain', 'region', 'platform', 'mode', 'tenant') AND seen_at >= $whole_until AND seen_at < $until
     GROUP BY kind, "value"
 ),
 summed AS (
