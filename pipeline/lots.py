@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline import land
+from pipeline import land, ledger
 from pipeline.land import Landed
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from pipeline.land import Asked, Records
+    from pipeline.land import Records
+    from pipeline.ledger import Asked
     from pipeline.pages import Page
 
 # Of answers: some 300,000 records. DuckDB stores 122,880 rows as one block, and writes a table's last block, which is
@@ -91,6 +92,6 @@ class Lot:
         con.execute("BEGIN")
         for (table, _, _), records in alike.items():
             landed += land.land_records(con, table, land.together(records))
-        land.record_answers(con, [(ready.asked, ready.brought, ready.settled_before) for ready in lying])
+        ledger.record_answers(con, [(ready.asked, ready.brought, ready.settled_before) for ready in lying])
         con.execute("COMMIT")
         return landed

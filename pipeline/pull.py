@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from pipeline.errors import PermissionRefused, ServiceUnavailable, TriageError, UsageError, is_interrupt
-from pipeline.land import Asked, Landed, record_asked, record_owed
+from pipeline.land import Landed
 from pipeline.lanes import Lane, weight
+from pipeline.ledger import Asked, record_asked, record_owed
 from pipeline.lots import Lot
 from pipeline.pages import TABLES
 from pipeline.replies import Answer, Kind, Refusal

@@ -12,7 +12,7 @@ from program import last_line, signin_triage
 from records import DAY, audit, target
 from stories import BY_CAUSE, NEXT_EVENING, ONSET, SINCE, UNTIL, Story, attempt, calm, device
 
-from pipeline import assets, explained, judge, land, rules, store, timeline, verdicts, views
+from pipeline import assets, explained, judge, land, ledger, rules, store, timeline, verdicts, views
 from pipeline.console import printable
 from pipeline.errors import UsageError
 from pipeline.explain import Explanation, explain
@@ -301,8 +301,8 @@ def test_what_the_logs_could_not_show_is_said(judged: Callable[[Story], duckdb.D
             record["DeviceDetail"] = {"operatingSystem": "Windows10"}
     con = judged(story)
     arrival = Window(ONSET, ONSET + 3 * HOUR)
-    asked = land.Asked("w", "AuditLogs", arrival, arrival, "incomplete", 1, "refused")
-    land.record_asked(con, asked, brought={}, begun_before=arrival.end)
+    asked = ledger.Asked("w", "AuditLogs", arrival, arrival, "incomplete", 1, "refused")
+    ledger.record_asked(con, asked, brought={}, begun_before=arrival.end)
     said = " ".join(only(con).not_seen)
     con.execute("DELETE FROM asked")
     assert "AuditLogs could not be seen in 3 hours between 2026-10-08 09:00 and 2026-10-08 12:00: refused." in said

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from records import MORNING, audit, detail, page, sign_in, target
 
-from pipeline import land, store
-from pipeline.land import Asked, Landed
+from pipeline import land, ledger, store
+from pipeline.land import Landed
+from pipeline.ledger import Asked
 from pipeline.pages import PLACE, SIGN_IN_TABLES, TABLES, Page, Reject
 from pipeline.window import HOUR, Window
 
@@ -384,7 +385,7 @@ def test_each_hour_that_was_asked_for_is_a_row_with_the_records_that_arrived_in_
 ) -> None:
     times = [MORNING, MORNING + 59 * MINUTE, MORNING + 2 * HOUR]
     brought = arrivals(con, tmp_path, *[sign_in(IngestedAt=arrived) for arrived in times])
-    land.record_asked(con, asked(), brought, begun_before=MORNING + 3 * HOUR)
+    ledger.record_asked(con, asked(), brought, begun_before=MORNING + 3 * HOUR)
     assert coverage(con) == [
         (MORNING, "complete", 2, None),
         (MORNING + HOUR, "complete", 0, None),
@@ -395,13 +396,13 @@ def test_each_hour_that_was_asked_for_is_a_row_with_the_records_that_arrived_in_
 def test_the_newest_arrival_of_an_hour_stands_in_its_row(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     newest = MORNING + 59 * MINUTE
     brought = arrivals(con, tmp_path, sign_in(IngestedAt=MORNING), sign_in(IngestedAt=newest))
-    land.record_asked(con, asked(hours=1), brought, begun_before=MORNING + HOUR)
+    ledger.record_asked(con, asked(hours=1), brought, begun_before=MORNING + HOUR)
     assert one(con, "SELECT newest_ingested_at FROM coverage") == newest
 
 
 def test_an_hour_asked_for_again_has_the_row_of_the_last_asking(con: duckdb.DuckDBPyConnection) -> None:
-    land.record_asked(con, asked("incomplete", note="gave up"), brought={}, begun_before=MORNING + 3 * HOUR)
-    land.record_asked(con, asked(hours=1), brought={}, begun_before=MORNING + 3 * HOUR)
+    ledger.record_asked(con, asked("incomplete", note="gave up"), brought={}, begun_before=MORNING + 3 * HOUR)
+    ledger.record_asked(con, asked(hours=1), brought={}, begun_before=MORNING + 3 * HOUR)
     assert coverage(con) == [
         (MORNING, "complete", 0, None),
         (MORNING + HOUR, "incomplete", 0, "gave up"),
@@ -414,14 +415,14 @@ def test_halves_of_an_hour_are_one_row_that_is_as_good_as_the_worse(con: duckdb.
     halves = [Window(MORNING, MORNING + half), Window(MORNING + half, MORNING + HOUR)]
     for arrival, status, note in zip(halves, ("incomplete", "complete"), ("cut", None), strict=True):
         stretch = Asked("w", "SigninLogs", arrival, Window(MORNING, MORNING + HOUR), status, 1, note)
-        land.record_asked(con, stretch, brought={}, begun_before=MORNING + HOUR)
+        ledger.record_asked(con, stretch, brought={}, begun_before=MORNING + HOUR)
     assert con.execute('SELECT "hour", status, requests, note FROM coverage').fetchall() == [
         (MORNING, "incomplete", 2, "cut")
     ]
 
 
 def test_an_hour_that_had_not_begun_is_no_coverage(con: duckdb.DuckDBPyConnection) -> None:
-    land.record_asked(con, asked(hours=30), brought={}, begun_before=MORNING + HOUR)
+    ledger.record_asked(con, asked(hours=30), brought={}, begun_before=MORNING + HOUR)
     assert [hour for hour, *_ in coverage(con)] == [MORNING]
 
 
@@ -429,7 +430,7 @@ def test_records_from_hours_that_the_clock_has_not_reached_are_covered_all_the_s
     con: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
     brought = arrivals(con, tmp_path, sign_in(IngestedAt=MORNING + 2 * HOUR))
-    land.record_asked(con, asked(hours=30), brought, begun_before=MORNING + HOUR)
+    ledger.record_asked(con, asked(hours=30), brought, begun_before=MORNING + HOUR)
     assert [(hour, rows) for hour, _, rows, _ in coverage(con)] == [
         (MORNING, 0),
         (MORNING + HOUR, 0),
@@ -452,22 +453,22 @@ def test_several_answers_at_once_are_covered_as_one_after_the_other(
     def covered() -> list[tuple[Any, ...]]:
         return con.execute("SELECT * FROM asked ORDER BY ALL").fetchall()
 
-    land.record_owed(con, Asked("w", "SigninLogs", event, event, "incomplete", 0, "owed"), MORNING + 3 * HOUR)
-    land.record_answers(con, answers)
+    ledger.record_owed(con, Asked("w", "SigninLogs", event, event, "incomplete", 0, "owed"), MORNING + 3 * HOUR)
+    ledger.record_answers(con, answers)
     at_once = covered()
     con.execute("DELETE FROM asked")
-    land.record_owed(con, Asked("w", "SigninLogs", event, event, "incomplete", 0, "owed"), MORNING + 3 * HOUR)
+    ledger.record_owed(con, Asked("w", "SigninLogs", event, event, "incomplete", 0, "owed"), MORNING + 3 * HOUR)
     for stretch, its, begun_before in answers:
-        land.record_asked(con, stretch, its, begun_before)
+        ledger.record_asked(con, stretch, its, begun_before)
     assert covered() == at_once
     assert len(at_once) == 5
 
 
 def test_asking_for_one_table_leaves_the_coverage_of_another(con: duckdb.DuckDBPyConnection) -> None:
     other = asked("absent", hours=1, note="the workspace has no table")
-    land.record_asked(con, other, brought={}, begun_before=MORNING + HOUR)
+    ledger.record_asked(con, other, brought={}, begun_before=MORNING + HOUR)
     stretch = Asked("w", "AuditLogs", other.arrival, other.event, "complete", 1)
-    land.record_asked(con, stretch, brought={}, begun_before=MORNING + HOUR)
+    ledger.record_asked(con, stretch, brought={}, begun_before=MORNING + HOUR)
     assert sorted(status for _, status, *_ in coverage(con)) == ["absent", "complete"]
 
 

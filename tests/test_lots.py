@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from records import MORNING, page, sign_in
 
 from pipeline import lots, store
-from pipeline.land import Asked, Landed
+from pipeline.land import Landed
+from pipeline.ledger import Asked
 from pipeline.lots import Lot
 from pipeline.window import HOUR, Window
 

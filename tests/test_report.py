@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from records import DAY, MORNING, WINDOW, add_incident, audit, detail, failure, page, sign_in, target
 
-from pipeline import land, report
+from pipeline import ledger, report
 from pipeline import page as page_of_night
 from pipeline.cells import cell
 from pipeline.errors import StoreUnusable
-from pipeline.land import Asked
+from pipeline.ledger import Asked
 from pipeline.window import HOUR, Window
 
 if TYPE_CHECKING:
@@ -316,7 +316,7 @@ def test_since_the_last_run_nothing_new_is_headers_alone_and_the_whole_coverage(
     known_and_new.execute("UPDATE found_incidents SET status = 'ongoing'")
     hour = Window(MORNING, MORNING + HOUR)
     asked = Asked("w", "SigninLogs", hour, WINDOW, "complete", 1)
-    land.record_asked(known_and_new, asked, brought={}, begun_before=hour.end)
+    ledger.record_asked(known_and_new, asked, brought={}, begun_before=hour.end)
     lengths = {name: len(rows(known_and_new, name, tmp_path, WINDOW, SINCE_LAST)) for name in report.FILES}
     assert lengths == dict.fromkeys(report.FILES, 0) | {"coverage": 1}
 
@@ -521,7 +521,7 @@ def test_an_hour_that_was_not_seen_stands_in_the_coverage_with_its_note(
 ) -> None:
     hour = Window(MORNING, MORNING + HOUR)
     asked = Asked("w", "AuditLogs", hour, WINDOW, "incomplete", 3, "the identity may not read it")
-    land.record_asked(emptied, asked, brought={}, begun_before=hour.end)
+    ledger.record_asked(emptied, asked, brought={}, begun_before=hour.end)
     assert picked(rows(emptied, "coverage", tmp_path), *HEADERS["coverage"].split(", ")) == [
         ("AuditLogs", "2026-10-14T08:00:00Z", "incomplete", "0", "3", "", "the identity may not read it", "w")
     ]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from records import DAY, MORNING, WINDOW, add_incident, audit, failure, page, sign_in
 
-from pipeline import land, output, story
-from pipeline.land import Asked
+from pipeline import ledger, output, story
+from pipeline.ledger import Asked
 from pipeline.pages import TABLES
 from pipeline.window import HOUR, Window
 from pipeline.wrapping import wrapped
@@ -29,7 +29,7 @@ def ask(con: duckdb.DuckDBPyConnection, table: str, status: str, note: str | Non
     """Enter six hours of a table into the coverage."""
     arrival = Window(MORNING, MORNING + 6 * HOUR)
     asked = Asked(workspace, table, arrival, WINDOW, status, 1, note)
-    land.record_asked(con, asked, brought={}, begun_before=arrival.end)
+    ledger.record_asked(con, asked, brought={}, begun_before=arrival.end)
 
 
 def told(con: duckdb.DuckDBPyConnection) -> story.Story:
@@ -95,7 +95,7 @@ def test_a_table_that_the_workspace_lacks_is_named_and_makes_nothing_incomplete(
 def test_holes_outside_the_window_are_not_this_nights(landed: Land) -> None:
     con = landed(page("SigninLogs", sign_in()))
     long_ago = Window(WINDOW.start - DAY, WINDOW.start - DAY + HOUR)
-    land.record_asked(
+    ledger.record_asked(
         con,
         Asked("w", "SigninLogs", long_ago, long_ago, "incomplete", 1, "gave up"),
         brought={},

@@ -13,7 +13,7 @@ from program import last_line, signin_triage
 from records import WINDOW, add_incident, failure, page
 from stories import BY_CAUSE, SINCE, UNTIL
 
-from pipeline import judge, land, rules, store, story, verdicts, views
+from pipeline import judge, land, ledger, rules, store, story, verdicts, views
 from pipeline.errors import StoreUnusable, UsageError
 
 if TYPE_CHECKING:
@@ -160,10 +160,10 @@ def test_verdicts_do_not_make_the_longest_story_longer_than_a_screen(con: duckdb
     give(con, "abcdef", "clock_skew")
     for workspace in "abcdefgh":
         for table in ("SigninLogs", "AuditLogs", "ADFSSignInLogs"):
-            asked = land.Asked(
+            asked = ledger.Asked(
                 workspace, table, WINDOW, WINDOW, "absent" if table[1] == "D" else "incomplete", 1, "gave up"
             )
-            land.record_asked(con, asked, brought={}, begun_before=WINDOW.end)
+            ledger.record_asked(con, asked, brought={}, begun_before=WINDOW.end)
     assert len("\n".join(story.tell(con, WINDOW, "run-1").lines).splitlines()) <= 30
 
 

@@ -32,6 +32,7 @@ _MILLION = 1_000_000
 _DRAWN = {1: 2, 10: 10, 30: 20}  # drawn tenants with their incidents, by millions of sign-ins
 _NIGHTS = 90
 _COPIES = 3
+_TRIES = 3
 
 _SCAN = """
 import sys, time, duckdb
@@ -149,8 +150,7 @@ def nights(folder: Path) -> Iterator[tuple[str, float, float | None]]:
             told = cost(sys.executable, "-m", "tests.benchmarks.analyze", "--make-history", long, first).told
             _say(f"{_NIGHTS} nights landed: {int(told):,} sign-ins, {long.stat().st_size / 1e6:,.0f} MB")
         for command in (("import", file), ("analyze", "--since", day["since"], "--until", day["until"])):
-            took = program(stages, *command, "--db", db, "--quiet")
-            spent = json.loads(stages.read_text())
+            took, spent = _quickest(db, stages, command)
             aside = spent["publish"] + spent["copy"]
             seconds[db, command[0]] = took.wall - aside, aside, took.cpu
             _say(
@@ -168,6 +168,27 @@ def nights(folder: Path) -> Iterator[tuple[str, float, float | None]]:
         max(seconds[long, command][1] for command in ("import", "analyze")) / copy,
         TIMES_COPY,
     )
+
+
+def _quickest(db: Path, stages: Path, command: Sequence[str | Path]) -> tuple[Cost, dict[str, float]]:
+    """Run a command several times on the same database, and return the quickest: a night is short, a machine uneven."""
+    before = db.with_suffix(".before")
+    if db.exists():
+        shutil.copyfile(db, before)
+    runs = []
+    for _ in range(_TRIES):
+        db.unlink(missing_ok=True)
+        if before.exists():
+            shutil.copyfile(before, db)
+            _flushed(db)
+        runs.append((program(stages, *command, "--db", db, "--quiet"), json.loads(stages.read_text())))
+    before.unlink(missing_ok=True)
+    return min(runs, key=lambda run: run[0].wall - run[1]["publish"] - run[1]["copy"])
+
+
+def _flushed(file: Path) -> None:
+    with file.open("rb") as copied:
+        os.fsync(copied.fileno())
 
 
 def _copied(file: Path) -> float:
