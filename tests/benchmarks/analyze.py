@@ -53,11 +53,12 @@ print(time.perf_counter() - begun, time.process_time() - spent, len(rows))
 
 @dataclass(frozen=True)
 class Cost:
-    """What a process took: wall and CPU seconds, the most memory (MB), and what it told on stdout."""
+    """What a process took: wall and CPU seconds, the most memory (MB), bytes it wrote to disk, and what it told."""
 
     wall: float
     cpu: float
     memory: float
+    written: int
     told: str
 
 
@@ -70,7 +71,8 @@ def cost(*command: str | Path) -> Cost:
         if os.waitstatus_to_exitcode(status):
             sys.exit(f"{command} failed")
         told.seek(0)
-        return Cost(time.monotonic() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss / 1000, told.read())
+        cpu, written = used.ru_utime + used.ru_stime, used.ru_oublock * 512  # blocks, whatever the file system's are
+        return Cost(time.monotonic() - begun, cpu, used.ru_maxrss / 1000, written, told.read())
 
 
 def program(stages: Path, *arguments: str | Path) -> Cost:
@@ -144,7 +146,7 @@ def nights(folder: Path) -> Iterator[tuple[str, float, float | None]]:
     file, stages = folder / "night.json", folder / "stages.json"
     day = json.loads(cost(sys.executable, "-m", "tests.benchmarks.analyze", "--make-night", file).told)
     first, long = folder / "first.duckdb", folder / "long.duckdb"
-    seconds = {}
+    seconds, written = {}, {}
     for db in (first, long):
         if db == long:
             told = cost(sys.executable, "-m", "tests.benchmarks.analyze", "--make-history", long, first).told
@@ -153,19 +155,22 @@ def nights(folder: Path) -> Iterator[tuple[str, float, float | None]]:
             took, spent = _quickest(db, stages, command)
             aside = spent["publish"] + spent["copy"]
             seconds[db, command[0]] = took.wall - aside, aside, took.cpu
+            written[db, command[0]] = took.written / db.stat().st_size
             _say(
                 f"  {db.stem:<5} {command[0]:<8} {took.wall - aside:6.1f} s, {took.cpu:6.1f} s of CPU; copying and "
                 f"publishing {aside:5.1f} s; {took.memory:5.0f} MB; views {spent.get('views', 0):.1f} s"
             )
+    commands = ("import", "analyze")
     copy = min(_copied(long) for _ in range(_COPIES))
     ((begun, of_cpu), (later, later_cpu)) = (
-        [sum(seconds[db, command][at] for command in ("import", "analyze")) for at in (0, 2)] for db in (first, long)
+        [sum(seconds[db, each][at] for each in commands) for at in (0, 2)] for db in (first, long)
     )
     yield f"times the first night's {begun:.1f} s, with {_NIGHTS} nights landed", later / begun, TIMES_FIRST_NIGHT
     yield "the same of CPU, copying included", later_cpu / of_cpu, None
+    yield "copies of the file that a command writes", max(written[long, each] for each in commands), TIMES_COPY
     yield (
         f"copies of the file (of {copy:.1f} s) that publishing takes a command",
-        max(seconds[long, command][1] for command in ("import", "analyze")) / copy,
+        max(seconds[long, each][1] for each in commands) / copy,
         TIMES_COPY,
     )
 
