@@ -17,7 +17,7 @@ from pipeline.ground import exploded, run_sums, runs
 if TYPE_CHECKING:
     from pipeline.ground import Ground
 
-STRETCH = {"scope": pl.UInt32, "first": pl.UInt32, "last": pl.UInt32, "p": pl.Float64}
+STRETCH = pl.Schema({"scope": pl.UInt32, "first": pl.UInt32, "last": pl.UInt32, "p": pl.Float64})
 _MOST_STRAYS = 0.02
 _DAY = 96  # slots
 

@@ -31,7 +31,7 @@ def build(
     unfilled: Collection[str] = (),
     left: Collection[str] = (),
 ) -> None:
-    """Make every view anew, and refill those that are stored; call it whenever records have landed.
+    """Make every view that may tell something else now, and refill those that are stored, whenever records have landed.
 
     ``until`` (UTC) is what "now" means for what is derived: nothing after it is taken into account. Stored views that
     are ``unfilled`` stay empty, for a caller that is about to fill them; those that are ``left`` stay as the last
@@ -47,7 +47,8 @@ def build(
     # whoever leaves nothing fills the evidence too, which changes without anything landing
     of_records = {name for name, select in selects.items() if is_stored(select)}.difference(left) if left else set()
     still: set[str] = set()
-    if left and not _was_made_by(con, release):
+    same = _was_made_by(con, release)
+    if left and not same:
         left, unfilled = (), (() if _has_incidents(con) else (*unfilled, *left))
     elif left:
         still = current.filled(con, until)
@@ -65,12 +66,14 @@ def build(
     for name, select in selects.items():
         if _kind(select) == "TABLE" and name in tables - kept.union(stay):
             con.execute(f"DELETE FROM {name}")  # nothing that is derived may feed on what it was before
+    made = set()
     for name, select in selects.items():
-        if name in stay:
+        if name in stay or (same and _kind(select) == "VIEW" and _HORIZON not in select):
             continue
         if name in by_day:
             if name not in kept:
                 con.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM ({select}) LIMIT 0")
+                made.add(name)
             if counts and name == by_day[-1]:
                 _count(con, by_day, selects, release)
             continue
@@ -78,11 +81,12 @@ def build(
         told = select.replace(_HORIZON, f"TIMESTAMP '{until.isoformat(sep=' ')}'")
         rows = f"SELECT * FROM ({told}) LIMIT 0" if name in unfilled else told
         con.execute(f"CREATE OR REPLACE {_kind(select)} {name} AS {rows}")  # our own file's name, no one else's text
+        made.add(name)
     counted.look_away(con)
     current.enter(con, of_records.difference(unfilled) | still, until)
     con.execute("DELETE FROM filled_views")
     con.execute("INSERT INTO filled_views VALUES (?)", [release])
-    _comment(con, [comment for name, select in selects.items() for comment in _header(name, select, selects)])
+    _comment(con, [comment for name in selects if name in made for comment in _header(name, selects[name], selects)])
     con.execute("COMMIT")
 
 
