@@ -183,6 +183,55 @@ def test_a_policy_that_spares_most_of_those_it_is_in_force_for_is_not_the_cause(
     assert ("it is in force for only" in _against(con, "policy_change")) is (cause != "policy_change")
 
 
+def test_a_change_of_the_way_that_sign_ins_take_asks_nobody_for_a_device(
+    landed: Callable[..., duckdb.DuckDBPyConnection],
+) -> None:
+    story = BY_CAUSE["policy_change"]()
+    story.changes.clear()
+    story.change("Update Forwarding Profile", target("Policy", "profile-1", "Internet access profile"))
+    con = landed(*story.pages(), workspace_id="w")
+    assert [change for _, change in _named(con)] == [None]
+    assert con.execute("SELECT DISTINCT touches FROM incident_changes").fetchall() == [("network",)]
+
+
+@pytest.mark.parametrize("still_well", [False, True])
+def test_a_registration_changed_long_ago_is_the_cause_only_of_a_device_that_has_not_gone_well_since(
+    landed: Callable[..., duckdb.DuckDBPyConnection], *, still_well: bool
+) -> None:
+    story = BY_CAUSE["device_reregistered"]()
+    changed_at = ONSET - timedelta(hours=40)
+    story.changes = [one | {"ActivityDateTime": changed_at} for one in story.changes]
+    last_success = ONSET if still_well else changed_at
+    story.sign_ins = [
+        one for one in story.sign_ins if one["UserId"] != "user-0" or not last_success <= one["CreatedDateTime"] < ONSET
+    ]
+    expected = ("device_key_lost", None) if still_well else ("device_reregistered", story.changes[0]["Id"])
+    con = landed(*story.pages(), workspace_id="w")
+    assert _named(con) == [expected]
+    assert ("It still succeeded" in _against(con, "device_reregistered")) is still_well
+
+
+@pytest.mark.parametrize(
+    ("cause", "operation"),
+    [
+        ("app_config_change", "Update application"),
+        ("app_credential_change", "Update application - Certificates and secrets management"),
+    ],
+)
+def test_an_application_that_other_builds_still_reach_was_not_spoilt_by_a_change_of_its_own(
+    landed: Callable[..., duckdb.DuckDBPyConnection], cause: str, operation: str
+) -> None:
+    """One build alone is refused, and it is used for one application alone, which was changed shortly before."""
+    story = BY_CAUSE["client_version_regression"]()
+    for record in story.sign_ins:
+        if record["DeviceDetail"]["browser"] == "Broker 5.2" and record["AppId"] != "app-1":
+            record |= {"ResultType": "0", "DeviceDetail": record["DeviceDetail"] | {"browser": "Broker 5.1"}}
+    story.change(operation, target("Application", "object-a", "App 1", AppId=(None, '"app-1"')))
+    con = landed(*story.pages(), workspace_id="w")
+    assert [change for _, change in _named(con)] == [None]
+    assert "Of all sign-ins to the application only" in _against(con, cause)
+
+
 @pytest.mark.parametrize("cause", ["app_config_change", "app_credential_change"])
 @pytest.mark.parametrize("changed_back", [False, True])
 def test_what_ends_within_hours_speaks_against_an_application_that_nobody_changed_back(

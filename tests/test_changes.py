@@ -191,6 +191,16 @@ def test_two_changes_of_one_device_two_hours_apart_are_two(landed: Land) -> None
     assert changes(landed(page("AuditLogs", *records))) == ["change-1", "change-2"]
 
 
+@pytest.mark.parametrize("operation", ["Update device", "Device no longer compliant"])
+@pytest.mark.parametrize(("after", "expected"), [(-30, ["change-1", "m"]), (30, ["m"])])
+def test_the_upkeep_of_a_device_is_no_part_of_a_join_that_comes_after_it(
+    landed: Land, operation: str, after: int, expected: list[str]
+) -> None:
+    upkeep = target("Device", "object-1", "LAPTOP-1", DeviceId=(None, '"device-1"'))
+    record = audit(operation, upkeep, ActivityDateTime=MORNING + after * SECOND)
+    assert changes(landed(page("AuditLogs", record, *join()))) == expected
+
+
 @pytest.mark.parametrize(("apart", "number"), [(120 * SECOND, 1), (121 * SECOND, 2)])
 def test_records_of_one_device_up_to_two_minutes_apart_are_one_change(
     landed: Land, apart: timedelta, number: int

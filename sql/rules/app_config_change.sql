@@ -8,7 +8,7 @@
 -- mechanism: indirect
 -- requires: table:AuditLogs
 -- params: within=72
--- weights: base=-6 on_app=3 change=6 devices=1 others=-1 stranger=-3 never=-3 alone=-3 one_device=-2 brief=-2 companion=-2.5
+-- weights: base=-6 on_app=3 change=6 devices=1 others=-1 stranger=-3 never=-3 alone=-3 one_device=-2 brief=-2 spared=-3 companion=-2.5
 -- references: entra-docs monitoring-health/reference-audit-activities.md
 -- false_positives: A credential of the same application changed within the same hours; the two are not to be told apart.
 -- remediation: Compare the application's configuration with the one before the change and roll the change back on trial.
@@ -47,7 +47,13 @@ SELECT
         + $brief * CASE
             WHEN s.succeeded_after > 5 AND b.incident_id IS NULL THEN greatest(0e0, 1e0 - f.core_hours / 8e0) ELSE 0e0
         END
-        + $companion * CASE WHEN p.incident_id IS NOT NULL THEN 1e0 ELSE 0e0 END AS log_odds,
+        + $companion * CASE WHEN p.incident_id IS NOT NULL THEN 1e0 ELSE 0e0 END
+        -- a change of an application spares nobody who uses it: there as many are refused as in the incident's own scope
+        + $spared * CASE
+            WHEN f.scope_kind = 'app' THEN 0e0
+            ELSE greatest(
+                0e0, coalesce(1e0 - k.own_app_rate * (f.failures + s.succeeded_during) / nullif(f.failures, 0), 0e0))
+        END AS log_odds,
     c.change_id,
     c.change_workspace_id,
     concat(
@@ -63,6 +69,9 @@ SELECT
         CASE WHEN c.change_id IS NOT NULL AND s.succeeded_after > 5 AND b.incident_id IS NULL AND f.core_hours < 8e0
             THEN 'It ended within hours, though nothing was changed back. ' ELSE '' END,
         CASE WHEN h.app_succeeded = 0 THEN 'The application has never once succeeded. ' ELSE '' END,
+        CASE WHEN f.scope_kind <> 'app' AND k.own_app_rate < s.rate_during / 2e0
+            THEN concat('Of all sign-ins to the application only ', CAST(floor(1e2 * k.own_app_rate + 5e-1) AS BIGINT),
+                ' of 100 were refused then, here ', CAST(floor(1e2 * s.rate_during + 5e-1) AS BIGINT), '. ') ELSE '' END,
         CASE WHEN p.incident_id IS NOT NULL THEN 'A credential of it was changed within minutes of that. ' ELSE '' END,
         'Standing before the onset makes it a suspect, no more.'
     ) AS evidence_against

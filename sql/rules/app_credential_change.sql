@@ -8,7 +8,7 @@
 -- mechanism: doubtful
 -- requires: table:AuditLogs
 -- params: within=72
--- weights: base=-6 on_app=3 change=6 devices=1 others=-1 stranger=-3 never=-3 alone=-3 one_device=-2 brief=-2
+-- weights: base=-6 on_app=3 change=6 devices=1 others=-1 stranger=-3 never=-3 alone=-3 one_device=-2 brief=-2 spared=-3
 -- references: entra-docs monitoring-health/reference-audit-activities.md
 -- false_positives: A build of the app rolled out at the same time; a change of its configuration within the same hours.
 -- remediation: Compare the application's current keys with what its clients use, roll the change back on one client and watch; a changed app secret is no known reason for a refused device signature.
@@ -37,6 +37,12 @@ SELECT
         + $one_device * CASE WHEN f.device_share >= 8e-1 THEN 1e0 ELSE 0e0 END
         + $brief * CASE
             WHEN s.succeeded_after > 5 AND b.incident_id IS NULL THEN greatest(0e0, 1e0 - f.core_hours / 8e0) ELSE 0e0
+        END
+        -- a change of an application spares nobody who uses it: there as many are refused as in the incident's own scope
+        + $spared * CASE
+            WHEN f.scope_kind = 'app' THEN 0e0
+            ELSE greatest(
+                0e0, coalesce(1e0 - k.own_app_rate * (f.failures + s.succeeded_during) / nullif(f.failures, 0), 0e0))
         END AS log_odds,
     c.change_id,
     c.change_workspace_id,
@@ -53,6 +59,9 @@ SELECT
         CASE WHEN c.change_id IS NOT NULL AND s.succeeded_after > 5 AND b.incident_id IS NULL AND f.core_hours < 8e0
             THEN 'It ended within hours, though nothing was changed back. ' ELSE '' END,
         CASE WHEN h.app_succeeded = 0 THEN 'The application has never once succeeded. ' ELSE '' END,
+        CASE WHEN f.scope_kind <> 'app' AND k.own_app_rate < s.rate_during / 2e0
+            THEN concat('Of all sign-ins to the application only ', CAST(floor(1e2 * k.own_app_rate + 5e-1) AS BIGINT),
+                ' of 100 were refused then, here ', CAST(floor(1e2 * s.rate_during + 5e-1) AS BIGINT), '. ') ELSE '' END,
         'An application''s credential does not sign a device''s token: how it could break one is doubtful.'
     ) AS evidence_against
 FROM incident_facts AS f

@@ -32,6 +32,8 @@ SELECT
     concat(
         CASE WHEN c.change_id IS NULL THEN 'No registration change of this device stands before the onset. ' ELSE '' END,
         CASE WHEN c.failures_before_it > 0 THEN concat(c.failures_before_it, ' failures came before that change. ') ELSE '' END,
+        CASE WHEN c.succeeded_later > 0 THEN concat('It still succeeded ', c.succeeded_later,
+            ' times from a day and a half after that change to the onset. ') ELSE '' END,
         'It succeeded ', h.device_succeeded_during, ' times between first and last failure.'
     ) AS evidence_against
 FROM incident_facts AS f

@@ -2,8 +2,9 @@
 -- stored: yes
 -- columns: changes
 -- One device join writes several records under different ids and correlation ids, a policy is mirrored by the
--- directory: records of one device, or of one policy, within two minutes of each other are one change. Other records are
--- one change where they share target and correlation id. Those of Intune stand as they are.
+-- directory: records of one device, or of one policy, within two minutes of each other are one change, but the upkeep of a
+-- device (its system or its compliance was recorded anew) is none that registers or deletes it soon after. Other records
+-- are one change where they share target and correlation id. Those of Intune stand as they are.
 WITH classified AS (
     SELECT
         a.WorkspaceId AS workspace_id,
@@ -190,19 +191,30 @@ bundled AS (
             WHEN coalesce(correlation_id, '') <> '' AND target_id IS NOT NULL
                 THEN concat('request ', target_id, ' ', correlation_id)
             ELSE concat('record ', record_id)
-        END AS bundle
+        END AS bundle,
+        coalesce(operation IN ('Update device', 'Device no longer compliant', 'Device no longer managed'), false) AS is_upkeep
     FROM aimed
+),
+followed AS (
+    SELECT
+        *,
+        lag(changed_at) OVER (PARTITION BY workspace_id, bundle ORDER BY changed_at, record_id) AS before_it,
+        max(changed_at) FILTER (WHERE NOT is_upkeep) OVER (
+            PARTITION BY workspace_id, bundle ORDER BY changed_at, record_id
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS other_before_it
+    FROM bundled
 ),
 started AS (
     SELECT
         *,
         CASE
-            WHEN date_diff('second', date_trunc('second', lag(changed_at) OVER (
-                    PARTITION BY workspace_id, bundle ORDER BY changed_at, record_id
-                )), date_trunc('second', changed_at)) <= 120 THEN 0
+            -- what only upkeep stands before begins a change of its own
+            WHEN date_diff('second', date_trunc('second', CASE WHEN is_upkeep THEN before_it ELSE other_before_it END),
+                date_trunc('second', changed_at)) <= 120 THEN 0
             ELSE 1
         END AS starts
-    FROM bundled
+    FROM followed
 ),
 numbered AS (
     SELECT

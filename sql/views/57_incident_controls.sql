@@ -6,6 +6,7 @@
 -- outside_rate: the share of them refused
 -- other_apps_attempts: sign-ins of the incident's devices to other applications than its commonest
 -- other_apps_rate: the share of them refused
+-- own_app_rate: the share of all sign-ins to its commonest application that were refused
 -- other_devices_attempts: sign-ins to its commonest application from devices and users outside the incident
 -- other_devices_rate: the share of them refused
 -- user_elsewhere_attempts: sign-ins of its users on other devices than its commonest
@@ -68,6 +69,7 @@ of_failures AS (
             WHERE NOT (inside OR of_devices OR of_users OR to_top_app OR from_top_ip OR with_top_build)
         ) AS outside,
         count(*) FILTER (WHERE of_devices AND NOT to_top_app) AS other_apps,
+        count(*) FILTER (WHERE to_top_app) AS to_top_app,
         count(*) FILTER (WHERE to_top_app AND NOT of_devices AND NOT of_users) AS other_devices,
         count(*) FILTER (WHERE of_users AND NOT on_top_device) AS user_elsewhere,
         count(*) FILTER (WHERE of_devices AND NOT from_top_ip) AS other_networks,
@@ -241,6 +243,7 @@ succeeded AS (
         coalesce(c.of_top_build, 0) + coalesce(b.of_top_build, 0) + coalesce(t.of_other_builds, 0)
             + coalesce(p.with_other_builds, 0) AS shared,
         coalesce(t.other_apps, 0) AS other_apps,
+        coalesce(p.to_top_app, 0) AS to_top_app,
         coalesce(p.to_top_app, 0) - coalesce(t.own_devices, 0) AS other_devices,
         coalesce(t.user_elsewhere, 0) AS user_elsewhere,
         coalesce(t.other_networks, 0) AS other_networks,
@@ -268,6 +271,7 @@ counted AS (
         CAST(s.attempts + f.attempts AS BIGINT) AS attempts,
         CAST(s.attempts - s.shared + f.outside AS BIGINT) AS outside_attempts, f.outside AS outside_failed,
         CAST(s.other_apps + f.other_apps AS BIGINT) AS other_apps_attempts, f.other_apps AS other_apps_failed,
+        CAST(s.to_top_app + f.to_top_app AS BIGINT) AS own_app_attempts, f.to_top_app AS own_app_failed,
         CAST(s.other_devices + f.other_devices AS BIGINT) AS other_devices_attempts, f.other_devices AS other_devices_failed,
         CAST(s.user_elsewhere + f.user_elsewhere AS BIGINT) AS user_elsewhere_attempts,
         f.user_elsewhere AS user_elsewhere_failed,
@@ -292,6 +296,7 @@ SELECT
     incident_id,
     outside_attempts, outside_failed / nullif(outside_attempts, 0) AS outside_rate,
     other_apps_attempts, other_apps_failed / nullif(other_apps_attempts, 0) AS other_apps_rate,
+    own_app_failed / nullif(own_app_attempts, 0) AS own_app_rate,
     other_devices_attempts, other_devices_failed / nullif(other_devices_attempts, 0) AS other_devices_rate,
     user_elsewhere_attempts, user_elsewhere_failed / nullif(user_elsewhere_attempts, 0) AS user_elsewhere_rate,
     other_networks_attempts, other_networks_failed / nullif(other_networks_attempts, 0) AS other_networks_rate,

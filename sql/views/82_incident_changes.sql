@@ -12,10 +12,20 @@
 -- failures_before_it: failures of the incident before the change
 -- failed_alike_before: how often the incident's scope was refused from its onset to a change that came after it, against how often since: 1 is as often, 0 never
 -- in_force_rate: of the sign-ins that a policy is in force for, the share refused from the change and the onset on; empty where nothing says whom it is in force for
+-- succeeded_later: of a device, its successes from a day and a half after the change to the onset
 -- replaces_registration: whether it put in place or removed the registration of the device that it touches
--- strength: 0 to 1: touched share, less the longer it took (half after two days), less the failures that came before it, less where all failed alike before it, less where a policy asks for no device
+-- strength: 0 to 1: touched share, less the longer it took (half after two days), less the failures that came before it, less where all failed alike before it, less where a policy asks for no device, less where a device went well a day and a half after it
 -- told: the change and its time in words
-WITH touching AS (
+-- what leads sign-ins another way, or opens them on it: no such policy asks anybody for a device
+WITH rerouting AS (
+    SELECT change_id, workspace_id
+    FROM changes
+    WHERE lower(change) LIKE '%forwarding p%' OR lower(change) LIKE '%forwarding rule%'
+        OR lower(change) LIKE '%remote network%' OR lower(change) LIKE '%filtering policy%'
+        OR lower(change) LIKE 'create certificate%' OR lower(change) LIKE 'update certificate%'
+        OR lower(change) LIKE 'delete certificate%'
+),
+touching AS (
     SELECT c.change_id, c.workspace_id, 'device' AS touches, 'device' AS kind, c.target_id AS "value"
     FROM changes AS c
     WHERE c.change_kind IN ('device_registration', 'device_state') AND c.target_id IS NOT NULL
@@ -26,7 +36,8 @@ WITH touching AS (
     UNION ALL
     SELECT c.change_id, c.workspace_id, 'policy', 'policy', c.target_id
     FROM changes AS c
-    WHERE c.change_kind = 'policy' AND c.target_id IS NOT NULL
+    LEFT JOIN rerouting AS r ON c.change_id = r.change_id AND c.workspace_id = r.workspace_id
+    WHERE c.change_kind = 'policy' AND c.target_id IS NOT NULL AND r.change_id IS NULL
     UNION ALL
     SELECT c.change_id, c.workspace_id, 'domain', 'domain', lower(t.name)
     FROM changes AS c
@@ -58,13 +69,9 @@ touched AS (
         SELECT 1 FROM policy_scopes AS l WHERE l.policy_id = t."value"
     )
     UNION ALL
-    SELECT i.incident_id, c.change_id, c.workspace_id, 'network' AS touches, i.network_share AS share
-    FROM changes AS c
+    SELECT i.incident_id, r.change_id, r.workspace_id, 'network' AS touches, i.network_share AS share
+    FROM rerouting AS r
     CROSS JOIN incident_facts AS i
-    WHERE lower(c.change) LIKE '%forwarding p%' OR lower(c.change) LIKE '%forwarding rule%'
-        OR lower(c.change) LIKE '%remote network%' OR lower(c.change) LIKE '%filtering policy%'
-        OR lower(c.change) LIKE 'create certificate%' OR lower(c.change) LIKE 'update certificate%'
-        OR lower(c.change) LIKE 'delete certificate%'
 ),
 paired AS (
     SELECT DISTINCT
@@ -149,6 +156,17 @@ gap AS (
         GROUP BY incident_id, change_id, workspace_id
     ) AS g ON e.incident_id = g.incident_id AND e.change_id = g.change_id AND e.workspace_id = g.workspace_id
 ),
+-- A device may go on for hours with what it was given before its registration was changed; if it still succeeds a day and
+-- a half later, what fails afterwards has another reason.
+still_well AS (
+    SELECT k.incident_id, k.change_id, k.workspace_id, count(*) AS successes
+    FROM paired AS k
+    INNER JOIN touched_sign_ins AS s
+        ON s.result_code = '0' AND k.target_id = s.device_id
+        AND s.seen_at >= k.changed_at + INTERVAL '36 hours' AND s.seen_at < k.first_seen_at
+    WHERE k.change_kind IN ('device_registration', 'device_state')
+    GROUP BY k.incident_id, k.change_id, k.workspace_id
+),
 -- What became, from the change and the onset on, of the sign-ins that a policy is in force for; in an incident whose scope
 -- is the policy itself there is nothing to compare.
 in_question AS (
@@ -191,6 +209,7 @@ dated AS (
         coalesce(e.failures_before_it, 0) AS failures_before_it,
         least(1e0, coalesce(e.rate_then / nullif(e.rate_since, 0e0), 0e0)) AS failed_alike_before,
         r.in_force_rate,
+        coalesce(w.successes, 0) AS succeeded_later,
         i.failures,
         CASE WHEN NOT n.asks_for_device THEN 5e-1 ELSE 1e0 END AS plausible
     FROM touched AS t
@@ -202,17 +221,19 @@ dated AS (
         ON t.incident_id = e.incident_id AND t.change_id = e.change_id AND t.workspace_id = e.workspace_id
     LEFT JOIN in_force AS r
         ON t.incident_id = r.incident_id AND t.change_id = r.change_id AND t.workspace_id = r.workspace_id
+    LEFT JOIN still_well AS w
+        ON t.incident_id = w.incident_id AND t.change_id = w.change_id AND t.workspace_id = w.workspace_id
     LEFT JOIN policy_conditions AS n ON t.change_id = n.change_id AND t.workspace_id = n.workspace_id
     WHERE c.changed_at <= i.tenth_at OR 3 * e.failures_before_it <= i.failures
 )
 SELECT
     incident_id, change_id, change_workspace_id, changed_at, change, change_kind, touches, touched_share, delay_hours,
-    failures_before_it, failed_alike_before, in_force_rate,
+    failures_before_it, failed_alike_before, in_force_rate, succeeded_later,
     touches = 'device' AND (
         change_kind = 'device_registration' OR lower(change) LIKE 'delete device%' OR lower(change) LIKE 'hard delete device%'
     ) AS replaces_registration,
     coalesce(touched_share, 5e-1) * plausible * 48e0 / (48e0 + delay_hours) * (1e0 - failures_before_it / failures)
-        * (1e0 - failed_alike_before) AS strength,
+        * (1e0 - failed_alike_before) / (1e0 + succeeded_later) AS strength,
     concat(
         '"', change, '" at ', substr(CAST(changed_at AS VARCHAR), 1, 10), 'T', substr(CAST(changed_at AS VARCHAR), 12, 5), 'Z, ',
         CAST(round(delay_hours, 1) AS VARCHAR), ' hours before the first failure'
