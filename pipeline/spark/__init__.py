@@ -36,7 +36,6 @@ __all__ = ["Evidence", "counting", "engine", "evidence", "judged", "opened"]
 # Stored views of which the database needs the rows; the others stay where the sign-ins are.
 _BROUGHT = ("inferred_devices", "failed_sign_ins", "audited_changes")
 
-_SIGN_INS = "sign_ins"
 _READ_OFF = "recorded_sign_ins"  # the records, read off the lake once
 _UNREAD = ("migrations", "current_views", "lake_answers", "imported_files", "import_rejects")
 
@@ -105,7 +104,7 @@ def counting(at: elsewhere.Workshop) -> Iterator[None]:
     """Let Spark answer what reports ask of sign-ins in the block, and keep the answers in the database."""
     elsewhere.tell(at, _own_tables(at.con))
     asked = engine(at).ask
-    counted = readers(_SIGN_INS)
+    counted = readers(_READ_OFF)
 
     def where(select: str, values: Mapping[str, Any]) -> Answer | None:
         if reads(select).isdisjoint(counted):

@@ -13,18 +13,17 @@ app_attempts AS (
         ON i.app_id = s.app_id AND s.seen_at >= i.first_seen_at AND s.seen_at <= i.last_seen_at
     GROUP BY i.incident_id
 ),
--- Named as the views devices and apps name them; of two names at the same moment the first in order: telling their records
--- apart would mean to read the id of every sign-in.
+-- Named as its refused sign-ins name it last; of two names at the same moment the first in order.
 device AS (
     SELECT device_id, device
-    FROM recorded_sign_ins
+    FROM failures
     WHERE device IS NOT NULL AND device_id IN (SELECT scope_value FROM found_incidents WHERE scope_kind = 'device')
     GROUP BY device_id, device
     QUALIFY row_number() OVER (PARTITION BY device_id ORDER BY max(seen_at) DESC, device) = 1
 ),
 app AS (
     SELECT app_id, app
-    FROM recorded_sign_ins
+    FROM failures
     WHERE app IS NOT NULL AND app_id IN (SELECT scope_value FROM found_incidents WHERE scope_kind = 'app')
     GROUP BY app_id, app
     QUALIFY row_number() OVER (PARTITION BY app_id ORDER BY max(seen_at) DESC, app) = 1
