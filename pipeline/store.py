@@ -85,6 +85,8 @@ def working(db: Path, *, begin: bool = True) -> Iterator[Workfile]:
             path = _prepared(db)
             con = held.enter_context(contextlib.closing(_begun(path, db)))
             _bound(con, scratch)
+            if _boot():  # nobody goes on with a working file that lived through a crash of the machine
+                con.execute("SET fsync_mode = 'NONE'")
             migrate(con, db)
             if goes_on:
                 _take_back_conclusions(con, db)
@@ -302,11 +304,20 @@ def _base(db: Path) -> Path:
     return db.with_name(f".{db.name}.base")
 
 
-def _identity(db: Path) -> str:
+def _origin(db: Path) -> str:
+    """Return what a working file begins from: the published file as it lies, and the machine since it was started."""
     if not db.exists():
-        return "none"
+        return f"none {_boot()}"
     stat = db.stat()
-    return f"{stat.st_ino} {stat.st_size} {stat.st_mtime_ns}"
+    return f"{stat.st_ino} {stat.st_size} {stat.st_mtime_ns} {_boot()}"
+
+
+def _boot() -> str:
+    """Return what names the time since this machine was started; empty where the system does not tell."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
 
 
 def _begun(path: Path, db: Path) -> duckdb.DuckDBPyConnection:
@@ -335,13 +346,13 @@ def _prepared(db: Path) -> Path:
             copy.unlink(missing_ok=True)  # what a full disk left of it
     base = _base(db)
     base.touch(mode=0o600)
-    base.write_text(_identity(db))
+    base.write_text(_origin(db))
     return path
 
 
 def _goes_on(db: Path) -> bool:
     """Tell whether an interrupted run left a working file that began from this database."""
-    return _working_path(db).exists() and _base(db).exists() and _base(db).read_text() == _identity(db)
+    return _working_path(db).exists() and _base(db).exists() and _base(db).read_text() == _origin(db)
 
 
 def _take_back_conclusions(con: duckdb.DuckDBPyConnection, db: Path) -> None:

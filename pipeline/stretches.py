@@ -27,7 +27,7 @@ TABLES = ("scan_windows", "scan_covers")
 # Ten to thirty turns are usual; what a later turn would add is detail of the largest incidents, slow to find.
 _TURNS = 60
 _REFITS = 3
-_TRIALS = 16  # so many stretches are given up on trial, the smallest first
+_TRIALS = 8  # so many stretches are given up on trial, the smallest first
 _ENOUGH = 3.0  # of log-likelihood that are worth a change of what is chosen
 _CHANCES = (0.05, 0.15, 0.35, 0.7, 0.97)  # that a sign-in fails within a stretch, of those that are on offer
 

@@ -207,6 +207,16 @@ def test_what_an_interrupted_run_had_landed_is_dropped_when_the_published_file_c
         assert notes(work.con) == []
 
 
+def test_what_was_left_before_the_machine_was_started_anew_is_not_gone_on_with(
+    db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with store.working(db) as work:
+        note(work, "perhaps in part on disk")
+    monkeypatch.setattr(store, "_boot", lambda: "after a power cut")
+    with store.working(db) as work:
+        assert notes(work.con) == []
+
+
 def test_a_leftover_that_cannot_be_opened_is_begun_anew(db: Path) -> None:
     with store.working(db) as work:
         leftover = work.path
