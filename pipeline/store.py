@@ -156,7 +156,8 @@ def publish(work: Workfile, db: Path, how: Publishing = AS_BEFORE) -> None:
         _sync(work.path)
         if how.keep is not None:
             _keep(db, how.keep)
-        work.path.replace(db)
+        with _freed_meanwhile(db):
+            work.path.replace(db)
         _base(db).unlink(missing_ok=True)
         _sync(db.parent)
 
@@ -471,6 +472,17 @@ def _flush_meanwhile(path: Path) -> None:
             _sync(path)
 
     threading.Thread(target=flush, name="flush", daemon=True).start()
+
+
+@contextlib.contextmanager
+def _freed_meanwhile(db: Path) -> Iterator[None]:
+    """Let the system free the file that is replaced in the block beside what follows: it takes a part of its copy."""
+    held = os.open(db, os.O_RDONLY) if db.exists() else None
+    try:
+        yield
+    finally:
+        if held is not None:
+            threading.Thread(target=os.close, args=(held,), name="free").start()
 
 
 def _sync(path: Path) -> None:
