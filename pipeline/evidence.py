@@ -27,6 +27,7 @@ VIEWS = (
     "incident_neighbours",
     "incident_changes",
 )
+_OF_INCIDENTS = "FROM failures WHERE incident_id IS NOT NULL"
 # What most of the evidence is read off; few sign-ins of all.
 _LAID = ("touched_sign_ins", "cut_sign_ins", "succeeding_clients", "succeeding_addresses")
 
@@ -38,8 +39,11 @@ def lay(engine: Engine) -> None:
     """
     engine.tell(("incident_failures", "found_incidents"))
     selects = views.files()
+    ((onset,),) = engine.ask(f"SELECT min(seen_at) AS onset {_OF_INCIDENTS}", {}).rows
+    # before a moment that it is told, DuckDB reads nothing; one that it must look up it holds beside every row
+    told = f"CAST({'NULL' if onset is None else repr(str(onset))} AS TIMESTAMP)"
     for name in _LAID:
-        engine.lay(name, selects[name])
+        engine.lay(name, selects[name].replace(f"(SELECT min(seen_at) {_OF_INCIDENTS})", told))
 
 
 def gather(engine: Engine) -> None:

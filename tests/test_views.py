@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from stories import BY_CAUSE, SINCE, UNTIL
+from stories import BY_CAUSE, SINCE, UNTIL, attempt
 
-from pipeline import counted, evidence, judge, land, rules, views
+from pipeline import counted, engine, evidence, judge, land, rules, views
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,6 +140,23 @@ def test_what_an_analysis_laid_down_does_not_hide_the_view_of_its_name(con: duck
     con.execute("DELETE FROM incident_failures")
     assert before > 0
     assert con.execute("SELECT count(*) FROM touched_sign_ins").fetchall() == [(0,)]
+
+
+def test_what_was_usual_is_told_by_the_five_weeks_before_the_first_failure_however_long_the_history(
+    landed: Callable[..., duckdb.DuckDBPyConnection],
+) -> None:
+    story = BY_CAUSE["device_key_lost"]()
+    first = min(record["CreatedDateTime"] for record in story.sign_ins if record["ResultType"] == "50099")
+    within, before = (attempt(0, first - timedelta(days=days, hours=1)) for days in (34, 35))
+    con = landed(*story.add(within, before).pages(), workspace_id="w")
+    judge.judge(con, rules.load(), SINCE, UNTIL)
+    ((earliest,),) = con.execute("SELECT min(seen_at) FROM touched_sign_ins WHERE device_id = 'device-0'").fetchall()
+    assert earliest == within["CreatedDateTime"]
+    laid: list[str] = []
+    reading = engine.here(con)
+    evidence.lay(replace(reading, lay=lambda name, select: laid.append(select)))
+    live = con.execute("SELECT * FROM touched_sign_ins ORDER BY ALL").fetchall()
+    assert con.execute(f"SELECT * FROM ({laid[0]}) ORDER BY ALL").fetchall() == live
 
 
 def test_a_moment_that_is_looked_up_stands_as_such_in_the_views(con: duckdb.DuckDBPyConnection) -> None:
