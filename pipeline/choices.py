@@ -130,8 +130,8 @@ def worth(known: Ground, choice: Choice) -> float:
 def doubtful(known: Ground, choice: Choice) -> list[tuple[int, bool]]:
     """Return the places of the stretches that may be given up, the smallest first, and whether they are overshadowed.
 
-    That are those of whose failures another explains most better. The others are those nearly all of whose failures are
-    of the scope of another of these days, which may just have been cut too short.
+    A stretch is overshadowed where another explains most of its failures better. The others are doubtful because nearly
+    all of their failures are of the scope of another of these days, which may just have been cut too short.
     """
     stretches = pl.DataFrame(
         {

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from pipeline import assets, engine, stretches
+from pipeline import assets, engine
 from pipeline.window import day_ceiling, day_floor, hour_ceiling, hour_floor
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def find(
     Strays belong to no incident. The same records and window give the same incidents and ids. What is counted of all
     sign-ins, ``counting`` asks where they are.
     """
+    from pipeline import stretches  # and polars with it, which a report does without
+
     counting = counting or engine.here(con)
     window = {"since": since - _ONSET_BEFORE, "until": until}
     for name in _COUNTED_ONCE:

@@ -155,6 +155,7 @@ def test_what_was_usual_is_told_by_the_five_weeks_before_the_first_failure_howev
     laid: list[str] = []
     reading = engine.here(con)
     evidence.lay(replace(reading, lay=lambda name, select: laid.append(select)))
+    assert "min(seen_at)" not in laid[0]  # the moment itself stands there
     live = con.execute("SELECT * FROM touched_sign_ins ORDER BY ALL").fetchall()
     assert con.execute(f"SELECT * FROM ({laid[0]}) ORDER BY ALL").fetchall() == live
 
