@@ -1,4 +1,4 @@
-"""The raw bytes of an answer of Log Analytics into what it says and a frame of its first table, every cell text.
+"""The raw bytes of an answer of Log Analytics into what it says and the rows of its first table, every cell text.
 
 An answer is taken apart where its bytes lie: its rows become columns without passing through objects of Python. What
 an answer means is not known here, nor how it was had: neither azure nor the network enters.
@@ -7,28 +7,108 @@ an answer means is not known here, nor how it was had: neither azure nor the net
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
-import polars as pl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    import polars as pl
+
 # Where the rows of the first table begin and end in an answer as the service writes it.
-_ROWS, _AFTER_ROWS = b'"rows":[', b"]}]"
-_BETWEEN_ROWS = b'"],["'  # between most rows, whose first and last cells are strings
+_ROWS, _AFTER_ROWS = re.compile(rb'"rows": ?\['), b"]}]"
+_BETWEEN_ROWS = re.compile(rb'(?<="\]), ?(?=\[")')  # between most rows, whose first and last cells are strings
 _ESCAPE = re.compile(rb"(?i)\\(?:ud[89ab]..\\ud[c-f]..|(?P<half>ud[89a-f]..)|.)", re.DOTALL)
-# Decoded at once: what it takes beside its bytes, several times as many, is used again for the next.
+# Read at once: what it takes beside its bytes, several times as many, is used again for the next.
 PIECE_BYTES = 1 << 20
+_ROWS_AT_ONCE = 1000  # of an answer that was written anew
 
 
-def decoded(content: bytes) -> tuple[dict[str, Any], pl.DataFrame] | None:
-    """Return what an answer holds beside its records, and the records of its first table; None where it is not whole.
+@dataclass(frozen=True)
+class Body:
+    """An answer that is whole JSON around the rows of its first table.
+
+    ``said`` is what it holds beside them, ``columns`` names the cells of a row. ``rows`` are pieces of ``content`` with
+    commas between their rows; whether they are whole JSON, and each row has its cells, is known to who reads them.
+    """
+
+    said: dict[str, Any]
+    columns: tuple[str, ...]
+    rows: tuple[memoryview, ...]
+    content: bytes
+
+
+def opened(content: bytes) -> Body | None:
+    """Return an answer without reading its rows where its bytes tell where they lie, else with each of them read.
+
+    It is None where the answer is not whole.
+    """
+    found, end = _ROWS.search(content), content.rfind(_AFTER_ROWS)
+    start = found.end() if found else end
+    said = json_object(content[:start] + content[end:])
+    try:
+        primary = said["tables"][0]
+        columns = tuple(column["name"] for column in primary["columns"])
+    except (KeyError, IndexError, TypeError):
+        return rewritten(content)
+    return (
+        Body(said, columns, tuple(_cut(content, start, end)), content) if primary["rows"] == [] else rewritten(content)
+    )
+
+
+def rewritten(content: bytes) -> Body | None:
+    """Return any answer that is whole as one whose cells are all strings or null, at several times the cost.
+
+    A cell that is no string is its JSON text then, and half of a surrogate pair is U+FFFD. It is None where the answer
+    is not whole, or a row has other cells than the columns.
+    """
+    said = json_object(content)
+    try:
+        primary = said["tables"][0] if said["tables"] else {"columns": [], "rows": []}
+        columns = tuple(column["name"] for column in primary["columns"])
+        rows = [[text(cell) for cell in row] for row in primary["rows"]]
+        fits = all(isinstance(row, list) and len(row) == len(columns) for row in primary["rows"])
+    except (KeyError, IndexError, TypeError):
+        return None
+    if not fits:
+        return None
+    lists = (orjson.dumps(rows[at : at + _ROWS_AT_ONCE]) for at in range(0, len(rows), _ROWS_AT_ONCE))
+    return Body(said, columns, tuple(memoryview(piece)[1:-1] for piece in lists), content)
+
+
+def _cut(content: bytes, start: int, end: int) -> Iterator[memoryview]:
+    """Cut rows into pieces of some PIECE_BYTES.
+
+    A cell can end like a row and begin the next like one, but then what stands before the cut is no whole JSON.
+    """
+    rows = memoryview(content)
+    while start < end:
+        seam = _BETWEEN_ROWS.search(content, start + PIECE_BYTES, end)
+        yield rows[start : seam.start() if seam else end]
+        start = seam.end() if seam else end
+
+
+def lists(body: Body) -> list[str]:
+    """Return the rows of an answer as JSON lists of rows. Raises ValueError where they are no text."""
+    return [f"[{str(piece, 'utf-8')}]" for piece in body.rows]
+
+
+def framed(body: Body) -> pl.DataFrame | None:
+    """Return the rows of an answer as a frame; None where they are not whole.
 
     Cells are strings as they are, and the JSON text of all else; null is null.
     """
-    return _sliced(content) or _loaded(content)
+    import polars as pl
+
+    if not body.rows:
+        return pl.DataFrame(schema=dict.fromkeys(body.columns, pl.String))
+    try:
+        return pl.concat([_frame(rows, body.columns) for rows in lists(body)], rechunk=False)
+    except (ValueError, pl.exceptions.PolarsError):  # nested values among the cells, a cut within a cell, a half pair
+        whole = rewritten(body.content)
+    return None if whole is None else pl.concat([_frame(rows, whole.columns) for rows in lists(whole)], rechunk=False)
 
 
 def json_object(content: bytes) -> dict[str, Any]:
@@ -48,68 +128,15 @@ def _whole_character(escape: re.Match[bytes]) -> bytes:
     return rb"\ufffd" if escape["half"] else escape[0]
 
 
-def _sliced(content: bytes) -> tuple[dict[str, Any], pl.DataFrame] | None:
-    """Decode the rows of an answer from their bytes, as columns of text, a piece at a time.
+def _frame(rows: str, names: Sequence[str]) -> pl.DataFrame:
+    import polars as pl
 
-    What is around the rows and each piece of them must be whole JSON, or it is None: then the rows lie elsewhere, hold
-    nested values, were cut within a cell, or the answer is not whole.
-    """
-    start, end = content.find(_ROWS) + len(_ROWS), content.rfind(_AFTER_ROWS)
-    body = json_object(content[:start] + content[end:])
-    try:
-        primary = body["tables"][0]
-        names = [column["name"] for column in primary["columns"]]
-        frames = [_piece(piece, names) for piece in _pieces(content, start, end)]
-    except (KeyError, IndexError, TypeError, ValueError, pl.exceptions.PolarsError):
-        return None
-    return (body, pl.concat(frames, rechunk=False)) if primary["rows"] == [] else None
-
-
-def _pieces(content: bytes, start: int, end: int) -> Iterator[bytes]:
-    """Cut rows into lists of rows of some PIECE_BYTES; at least one, of what may be no rows at all.
-
-    A cell can end like a row and begin the next like one, but then what stands before the cut is no whole JSON.
-    """
-    rows = memoryview(content)
-    while True:
-        cut = content.find(_BETWEEN_ROWS, start + PIECE_BYTES, end)
-        stop = end if cut < 0 else cut + _BETWEEN_ROWS.index(b",")
-        yield b"".join((b"[", rows[start:stop], b"]"))
-        if cut < 0:
-            return
-        start = stop + 1
-
-
-def _piece(rows: bytes, names: Sequence[str]) -> pl.DataFrame:
-    lists = pl.Series([rows], dtype=pl.Binary).cast(pl.String).str.json_decode(pl.List(pl.List(pl.String)))
+    lists = pl.Series([rows], dtype=pl.String).str.json_decode(pl.List(pl.List(pl.String)))
     cells = lists.explode(empty_as_null=False)
     # polars takes several lists for rows of its own.
     if lists.len() != 1 or cells.null_count() or not (cells.list.len() == len(names)).all():
         raise ValueError(names)
     return cells.list.to_struct(fields=names).struct.unnest()
-
-
-def _loaded(content: bytes) -> tuple[dict[str, Any], pl.DataFrame] | None:
-    """Decode any answer that is whole, at several times the cost."""
-    body = json_object(content)
-    try:
-        primary = body["tables"][0] if body["tables"] else {"columns": [], "rows": []}
-        return body, _framed(primary["columns"], primary["rows"])
-    except (KeyError, IndexError, TypeError, ValueError):
-        return None
-
-
-def _framed(columns: Sequence[dict[str, str]], rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
-    names = [column["name"] for column in columns]
-    cells: Iterator[Sequence[Any]] = iter(zip(*rows, strict=True)) if rows else iter([()] * len(names))
-    return pl.DataFrame([_text(name, column) for name, column in zip(names, cells, strict=True)])
-
-
-def _text(name: str, column: Sequence[Any]) -> pl.Series:
-    try:
-        return pl.Series(name, column, dtype=pl.String)
-    except (TypeError, pl.exceptions.PolarsError):  # numbers, booleans or nested values among them
-        return pl.Series(name, [text(value) for value in column], dtype=pl.String)
 
 
 def text(value: Any) -> str | None:

@@ -1,39 +1,38 @@
 """What to ask of Log Analytics, in which windows, how often, and what to make of the answers.
 
 Questions are windows of arrival time, handed out by lanes that size them from what came before. Several are under way
-at once; answers land in the one thread that owns the database. The questions follow from the database, the window and
-the answers alone. How a question is put is not known here.
+at once, and answers land meanwhile. The questions follow from the database, the window and the answers alone. How a
+question is put is not known here.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import duckdb
-
 from pipeline.errors import PermissionRefused, ServiceUnavailable, TriageError, UsageError, is_interrupt
-from pipeline.land import Landed
 from pipeline.lanes import Lane, weight
-from pipeline.ledger import Asked, record_asked, record_owed
-from pipeline.lots import Lot
+from pipeline.ledger import Asked, record_owed
+from pipeline.lots import Lots
 from pipeline.pages import TABLES
-from pipeline.replies import Answer, Kind, Refusal
+from pipeline.replies import UNREADABLE, Answer, Kind, Refusal, at_the_limit
+from pipeline.shelf import Shelved
 from pipeline.window import Window, hour_ceiling, hour_floor, hours, runs_of_hours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
-    from pathlib import Path
 
+    import duckdb
+
+    from pipeline.land import Landed
     from pipeline.logs import LogAnalytics
-    from pipeline.pages import Page
     from pipeline.patience import Patience
     from pipeline.settings import Span
+    from pipeline.shelf import Shelf
 
 PULSE = 5.0  # seconds after which whoever watches hears that a question is still under way
 AT_ONCE = 5  # Analytics queries that the service runs at once for one user (azure-monitor-limits-log-queries)
@@ -78,15 +77,24 @@ class Progress:
 class Run:
     """What stays the same during a pull: where to land, what to ask for, and the clock when it began (UTC).
 
-    ``disguise`` makes of an answer's page the one that may land.
+    ``prepare`` is done in the database before anything lands, while the first answers are on their way.
     """
 
     con: duckdb.DuckDBPyConnection
-    scratch: Path
+    shelf: Shelf
     workspaces: Sequence[str]
     span: Span
     now: datetime
-    disguise: Callable[[Page], Page] = lambda page: page
+    prepare: Callable[[duckdb.DuckDBPyConnection], None] = lambda con: None
+
+
+@dataclass(frozen=True)
+class Read:
+    """An answer whose records all lie ready; ``size`` (bytes) and ``at`` are as in Answer."""
+
+    shelved: Shelved
+    size: int
+    at: datetime | None
 
 
 def lanes(run: Run) -> list[Lane]:
@@ -142,61 +150,61 @@ def pull(run: Run, service: LogAnalytics, patience: Patience, watch: Callable[[P
     """
     to_ask = lanes(run)
     _owe(run, to_ask)
-    records, lot = Landed(), Lot(run.scratch)
+    lots = Lots(run.con)
     readable = not any(lane.pending for lane in to_ask)
     forbidden = ""
     waiting: deque[tuple[Lane, Question]] = deque()
-    under_way: dict[Future[tuple[Answer | Refusal, int]], tuple[Lane, Question]] = {}
+    under_way: dict[Future[tuple[Read | Refusal, int]], tuple[Lane, Question]] = {}
     crew = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="ask")
     try:
+        lots.prepare(run.prepare)
         while True:
             for lane in to_ask:
                 if lane.idle:
                     waiting.extend((lane, Question(lane.workspace_id, lane.table, each)) for each in lane.next_round())
-            # An answer counts as under way until it lies ready on disk: what is in memory is bounded by them.
+            # An answer counts as under way until it lies ready: the bodies in memory are bounded by them.
             while waiting and len(under_way) < AT_ONCE:
                 lane, question = waiting.popleft()
-                under_way[crew.submit(_ask, service, question, run.span.window, patience)] = lane, question
+                under_way[crew.submit(_ask, service, run, question, patience)] = lane, question
             if not under_way:
                 break
-            if lot.is_due:  # whoever is asked meanwhile does not wait for it
-                records += lot.land(run.con)
+            if lots.is_due:
+                lots.begin()
             done, _ = wait(under_way, timeout=PULSE, return_when=FIRST_COMPLETED)
             if not done:
                 for lane, _ in under_way.values():
-                    watch(_progress(lane, to_ask, records))
+                    watch(_progress(lane, to_ask, lots))
             for future in done:
                 lane, question = under_way.pop(future)
                 reply, tries = future.result()
-                readable = readable or isinstance(reply, Answer)
+                readable = readable or isinstance(reply, Read)
                 hopeless = patience.spent() or (not readable and patience.worn())
-                _settle(run, lane, replace(question, tries=tries), reply, hopeless, lot)
+                _settle(run, lane, replace(question, tries=tries), reply, hopeless, lots)
                 if isinstance(reply, Refusal) and reply.kind is Kind.FORBIDDEN:
                     forbidden = reply.reason
-                watch(_progress(lane, to_ask, records))
-        records += lot.land(run.con)
+                watch(_progress(lane, to_ask, lots))
+        lots.finish()
     except BaseException as error:
         patience.give_up()
-        # What has come is kept, unless somebody would have to wait for it.
-        if isinstance(error, TriageError) or (is_interrupt(error) and lot.is_small):
-            with contextlib.suppress(duckdb.Error):  # of a transaction that was interrupted
-                records += lot.land(run.con)
-                watch(_progress(to_ask[0], to_ask, records))
+        if isinstance(error, TriageError) or is_interrupt(error):
+            lots.stop(soon=is_interrupt(error))
+            watch(_progress(to_ask[0], to_ask, lots))
         raise
     finally:
         patience.give_up()
         crew.shutdown(wait=False, cancel_futures=True)
+        lots.close()
     if forbidden and not readable:
         raise PermissionRefused(
             f"No table could be read: {forbidden}; give the identity the role Log Analytics Reader on the "
             "workspace (a new permission can take an hour)."
         )
-    return records
+    return lots.landed
 
 
-def _progress(lane: Lane, to_ask: Sequence[Lane], records: Landed) -> Progress:
+def _progress(lane: Lane, to_ask: Sequence[Lane], lots: Lots) -> Progress:
     whole = sum(each.share for each in to_ask) / len(to_ask)
-    return Progress(lane.workspace_id, lane.table, lane.share, lane.rows, whole, records.landed)
+    return Progress(lane.workspace_id, lane.table, lane.share, lane.rows, whole, lots.landed.landed)
 
 
 def _owe(run: Run, to_ask: Sequence[Lane]) -> None:
@@ -209,13 +217,13 @@ def _owe(run: Run, to_ask: Sequence[Lane]) -> None:
     run.con.execute("COMMIT")
 
 
-def _settle(run: Run, lane: Lane, question: Question, reply: Answer | Refusal, hopeless: bool, lot: Lot) -> None:
+def _settle(run: Run, lane: Lane, question: Question, reply: Read | Refusal, hopeless: bool, lots: Lots) -> None:
     """Keep an answer, or enter a refusal into the coverage; teach the lane. Raises for a refusal that ends the run.
 
     ``hopeless`` tells that the service had its time and has answered nothing: slow then means that it has given up.
     """
-    if isinstance(reply, Answer):
-        _keep(run, lane, question, reply, lot)
+    if isinstance(reply, Read):
+        _keep(run, lane, question, reply, lots)
         return
     if reply.kind in _FATAL:
         raise _FATAL[reply.kind](_sentence(question, reply))
@@ -229,10 +237,11 @@ def _settle(run: Run, lane: Lane, question: Question, reply: Answer | Refusal, h
             raise ServiceUnavailable(_sentence(question, reply))
     else:
         lane.failed(question.arrival)
-    _record(run, lane, question, reply)
+    lots.refused(_refused(run, lane, question, reply), run.now)
     if reply.kind in (Kind.ABSENT, Kind.FORBIDDEN, Kind.OTHER_PLAN):
         for rest in lane.close():
-            _record(run, lane, Question(lane.workspace_id, lane.table, rest), reply)
+            unasked = Question(lane.workspace_id, lane.table, rest)
+            lots.refused(_refused(run, lane, unasked, reply), run.now)
 
 
 # Refusals that end a run, and the error that tells the user.
@@ -267,14 +276,15 @@ def _sentence(question: Question, refusal: Refusal) -> str:
     return f"Gave up on {question.table} after {tries}: {refusal.reason}; what had landed is kept, run again to go on."
 
 
-def _ask(service: LogAnalytics, question: Question, event: Window, patience: Patience) -> tuple[Answer | Refusal, int]:
+def _ask(service: LogAnalytics, run: Run, question: Question, patience: Patience) -> tuple[Read | Refusal, int]:
     """Ask until there is an answer, a refusal that asking again does not change, or no patience left."""
     tries = 0
-    reply: Answer | Refusal = Refusal(Kind.BUSY, "the run ended before it was asked")
+    reply: Read | Refusal = Refusal(Kind.BUSY, "the run ended before it was asked")
     while patience.wait_turn():
         tries += 1
-        reply = service.ask(question.workspace_id, question.table, question.arrival, event)
-        if isinstance(reply, Answer):
+        came = service.ask(question.workspace_id, question.table, question.arrival, run.span.window)
+        reply = _read(run.shelf, question, came) if isinstance(came, Answer) else came
+        if isinstance(reply, Read):
             patience.answered()
             break
         again = reply.kind in _PASSING or tries < _TRIES.get(reply.kind, 1)
@@ -285,21 +295,25 @@ def _ask(service: LogAnalytics, question: Question, event: Window, patience: Pat
     return reply, tries
 
 
-def _keep(run: Run, lane: Lane, question: Question, answer: Answer, lot: Lot) -> None:
-    """Lay an answer ready to land, and teach its lane."""
-    page = run.disguise(answer.page) if answer.page is not None and answer.rows else None
+def _read(shelf: Shelf, question: Question, answer: Answer) -> Read | Refusal:
+    """Read the records of an answer, and lay them ready; refuse what turns out to be no answer."""
+    shelved = shelf.put(question.workspace_id, question.table, answer.body) if answer.body else Shelved()
+    if shelved is None:
+        return UNREADABLE
+    return at_the_limit(shelved.rows, answer.size) or Read(shelved, answer.size, answer.at)
+
+
+def _keep(run: Run, lane: Lane, question: Question, read: Read, lots: Lots) -> None:
+    """Let an answer land with the next lot, and teach its lane."""
     # Hours that had not passed for the service are not settled, however far ahead the clock of this machine is.
-    settled_before = min(run.now, answer.at or run.now)
-    asked = _asked(run, lane, question, "complete", None)
-    counts = lot.add(run.con, asked, page, answer.size, settled_before)
-    lane.answered(question.arrival, weight(answer.rows, answer.size), counts)
+    lots.add(_asked(run, lane, question, "complete", None), read.shelved, read.size, min(run.now, read.at or run.now))
+    counts = {hour: count for hour, (count, _) in read.shelved.brought.items()}
+    lane.answered(question.arrival, weight(read.shelved.rows, read.size), counts)
 
 
-def _record(run: Run, lane: Lane, question: Question, refusal: Refusal) -> None:
+def _refused(run: Run, lane: Lane, question: Question, refusal: Refusal) -> Asked:
     status = "absent" if refusal.kind is Kind.ABSENT else "incomplete"
-    run.con.execute("BEGIN")
-    record_asked(run.con, _asked(run, lane, question, status, refusal.reason), {}, begun_before=run.now)
-    run.con.execute("COMMIT")
+    return _asked(run, lane, question, status, refusal.reason)
 
 
 def _asked(run: Run, lane: Lane, question: Question, status: str, note: str | None) -> Asked:

@@ -13,10 +13,11 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from pipeline import bodies
-from pipeline.pages import Page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from pipeline.bodies import Body
 
 ROW_LIMIT = 500_000  # rows of one answer, azure-monitor-docs service limits
 # How the engine says that an answer grew too large or too costly (Kusto query limits).
@@ -68,20 +69,15 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Answer:
-    """All records of a window.
+    """All records of a window, as their bytes: whoever reads them may find that it is no answer (``unread``).
 
-    ``page`` is None where there was nothing at all, ``size`` the bytes of the body, ``at`` the service's own clock when
-    it answered (UTC): this machine's may be wrong.
+    ``body`` is None where there was nothing at all, ``size`` its bytes, ``at`` the service's own clock when it answered
+    (UTC): this machine's may be wrong.
     """
 
-    page: Page | None
+    body: Body | None
     size: int = 0
     at: datetime | None = field(default=None, compare=False)
-
-    @property
-    def rows(self) -> int:
-        """How many records it holds."""
-        return self.page.frame.height if self.page else 0
 
 
 @dataclass(frozen=True)
@@ -100,19 +96,32 @@ def understood(head: Head, content: bytes, table: str) -> Answer | Refusal:
         return Answer(None, at=at)
     if head.status != 200:
         return _refused(head, bodies.json_object(content), table)
-    decoded = bodies.decoded(content)
-    if decoded is None:
-        return Refusal(Kind.BROKEN, "the answer broke off or was no JSON")
-    body, frame = decoded
-    rows, size = frame.height, len(content)
-    if error := body.get("error"):
-        said = " ".join(_messages(error))
-        if _SIZE.search(said):
-            return Refusal(Kind.TOO_LARGE, "the answer was cut at a limit of the service", rows=rows, size=size)
-        return Refusal(Kind.PARTIAL, f"the service answered only in part: {shortened(said)}")
-    if rows >= ROW_LIMIT:
-        return Refusal(Kind.TOO_LARGE, "the answer reached the service's limit of rows", rows=rows, size=size)
-    return Answer(Page(table, frame), size, at)
+    body = bodies.opened(content)
+    if body is None:
+        return UNREADABLE
+    if error := body.said.get("error"):
+        return _cut_short(body, " ".join(_messages(error)))
+    return Answer(body, len(content), at)
+
+
+UNREADABLE = Refusal(Kind.BROKEN, "the answer broke off or was no JSON")
+
+
+def at_the_limit(rows: int, size: int) -> Refusal | None:
+    """Refuse an answer of so many rows and bytes where it reached the service's limit of rows: there may be more."""
+    if rows < ROW_LIMIT:
+        return None
+    return Refusal(Kind.TOO_LARGE, "the answer reached the service's limit of rows", rows=rows, size=size)
+
+
+def _cut_short(body: Body, said: str) -> Refusal:
+    frame = bodies.framed(body)
+    if frame is None:
+        return UNREADABLE
+    if _SIZE.search(said):
+        reason = "the answer was cut at a limit of the service"
+        return Refusal(Kind.TOO_LARGE, reason, rows=frame.height, size=len(body.content))
+    return Refusal(Kind.PARTIAL, f"the service answered only in part: {shortened(said)}")
 
 
 def _refused(head: Head, body: dict[str, Any], table: str) -> Refusal:

@@ -239,15 +239,26 @@ def _pull(
     from pipeline import pull as pulling
     from pipeline.logs import LogAnalytics
     from pipeline.patience import Patience
+    from pipeline.shelf import shelf
 
     ((purged,),) = work.con.execute('SELECT max("before") FROM purged').fetchall()
     start, end = max(span.window.start, purged or span.window.start), span.window.end
     if start >= end:
         return  # all that could be asked for was purged, and must not come back
     span = replace(span, window=Window(start, end))
-    with LogAnalytics(source) as service, land.sparing(work.con), people.disguising(work.con, names) as disguise:
-        run = pulling.Run(work.con, work.scratch, source.workspaces, span, begun, disguise)
+    with (
+        LogAnalytics(source) as service,
+        land.sparing(work.con),
+        people.disguising(work.con, names) as disguise,
+        shelf(work.con, work.scratch, disguise) as ready,
+    ):
+        run = pulling.Run(work.con, ready, source.workspaces, span, begun, _views_made)
         pulling.pull(run, service, Patience(), watch)
+
+
+def _views_made(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the views of a new database, which takes nearly a second that nobody waits for while the logs come."""
+    views.build(con, left=(*evidence.VIEWS, *views.kept_by_day()))
 
 
 def _analyze(con: duckdb.DuckDBPyConnection, span: Span, rules: Sequence[Rule], begun: datetime) -> Analysis:

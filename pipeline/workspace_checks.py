@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from pipeline import bodies
 from pipeline.checks import Check, duration, fail, ok, warn
 from pipeline.errors import PermissionRefused, ServiceUnavailable, UsageError
 from pipeline.replies import Answer, Kind, Refusal
@@ -87,9 +88,12 @@ def _unreadable(name: str, refusal: Refusal) -> Check:
 
 def _reach(reply: Answer | Refusal) -> Reach | None:
     """Return how far a table's records reach, None where it has none."""
-    if isinstance(reply, Refusal) or reply.page is None or not reply.rows:
+    if isinstance(reply, Refusal) or reply.body is None:
         return None
-    row = reply.page.frame.row(0, named=True)
+    frame = bodies.framed(reply.body)
+    if frame is None or frame.is_empty():
+        return None
+    row = frame.row(0, named=True)
     if not int(row["Records"] or 0):
         return None
     oldest, newest = (datetime.fromisoformat(row[name]).replace(tzinfo=None) for name in ("Oldest", "Newest"))

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import polars as pl
 
+from pipeline import bodies
 from pipeline.pages import Page
 from pipeline.window import Window
 
 if TYPE_CHECKING:
     import duckdb
+
+    from pipeline.bodies import Body
 
 MORNING = datetime(2026, 10, 14, 8)
 DAY = timedelta(days=1)
@@ -77,6 +80,16 @@ def page(table: str, *records: dict[str, Any]) -> Page:
     names = dict.fromkeys(name for record in records for name in record)
     columns = {name: [_text(record.get(name)) for record in records] for name in names}
     return Page(table, pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String)))
+
+
+def body(table: str, *records: dict[str, Any]) -> Body:
+    """Return records as an answer of the query service holds them."""
+    frame = page(table, *records).frame
+    columns = [{"name": name, "type": "string"} for name in frame.columns]
+    answer = {"tables": [{"name": "PrimaryResult", "columns": columns, "rows": [list(row) for row in frame.rows()]}]}
+    opened = bodies.opened(orjson.dumps(answer))
+    assert opened is not None
+    return opened
 
 
 def _text(value: Any) -> str | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
+import polars as pl
 import pytest
 
 from pipeline import bodies
@@ -19,14 +21,16 @@ def answer(rows: bytes, rest: bytes = b"") -> bytes:
 
 
 def records(content: bytes) -> list[tuple[Any, ...]] | None:
-    decoded = bodies.decoded(content)
-    return None if decoded is None else decoded[1].rows()
+    body = bodies.opened(content)
+    frame = bodies.framed(body) if body else None
+    return None if frame is None else frame.rows()
 
 
-def quickly(content: bytes) -> list[tuple[Any, ...]] | None:
-    """Return what the quick way alone makes of an answer."""
-    decoded = bodies._sliced(content)
-    return None if decoded is None else decoded[1].rows()
+def quickly(content: bytes) -> list[tuple[Any, ...]]:
+    """Return what polars makes of an answer whose cells were not written anew."""
+    body = bodies.opened(content)
+    assert body is not None
+    return [row for rows in bodies.lists(body) for row in bodies._frame(rows, body.columns).rows()]
 
 
 @pytest.fixture
@@ -49,7 +53,8 @@ def test_escapes_become_the_characters_that_they_stand_for() -> None:
 
 def test_nested_values_become_their_json() -> None:
     nested = answer(b'["a",{"k":[1,null]}],["b",[]]')
-    assert quickly(nested) is None
+    with pytest.raises(pl.exceptions.PolarsError):
+        quickly(nested)
     assert records(nested) == [("a", '{"k":[1,null]}'), ("b", "[]")]
 
 
@@ -60,6 +65,16 @@ def test_an_answer_in_pieces_holds_every_row_in_its_order() -> None:
 
 
 @pytest.mark.usefixtures("small_pieces")
+def test_an_answer_with_spaces_between_its_parts_is_read_as_quickly() -> None:
+    rows = [[str(number), "x"] for number in range(20)]
+    spaced = json.dumps({"tables": [{"name": "PrimaryResult", "columns": COLUMNS, "rows": rows}]}).encode()
+    body = bodies.opened(spaced)
+    assert body is not None
+    assert len(body.rows) == 20
+    assert quickly(spaced) == [tuple(row) for row in rows]
+
+
+@pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize("cell", ['"],["', '"],[', '],["', '\\"],["', "],["])
 def test_a_cell_that_looks_like_the_seam_of_two_rows_stays_one_cell(cell: str) -> None:
     rows = [["a", cell], [cell, "b"], ["c", "d"]]
@@ -67,9 +82,10 @@ def test_a_cell_that_looks_like_the_seam_of_two_rows_stays_one_cell(cell: str) -
 
 
 def test_a_table_without_rows_has_its_columns() -> None:
-    decoded = bodies.decoded(answer(b""))
-    assert decoded is not None
-    assert (decoded[1].columns, decoded[1].height) == (["Id", "Cell"], 0)
+    body = bodies.opened(answer(b""))
+    frame = bodies.framed(body) if body else None
+    assert frame is not None
+    assert (frame.columns, frame.height) == (["Id", "Cell"], 0)
 
 
 def test_an_answer_without_a_table_has_no_records() -> None:
@@ -77,9 +93,9 @@ def test_an_answer_without_a_table_has_no_records() -> None:
 
 
 def test_what_stands_beside_the_rows_is_kept() -> None:
-    decoded = bodies.decoded(answer(b'["a","b"]', rest=b',"error":{"code":"PartialError"}'))
-    assert decoded is not None
-    assert decoded[0]["error"] == {"code": "PartialError"}
+    body = bodies.opened(answer(b'["a","b"]', rest=b',"error":{"code":"PartialError"}'))
+    assert body is not None
+    assert body.said["error"] == {"code": "PartialError"}
 
 
 def test_a_second_table_adds_no_records() -> None:

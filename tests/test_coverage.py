@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from azure.core.credentials import AccessToken
 
-from pipeline import logs, store, story, views
+from pipeline import bodies, logs, store, story, views
 from pipeline import pull as pulling
 from pipeline.errors import PermissionRefused, ServiceUnavailable
 from pipeline.logs import LogAnalytics
@@ -24,6 +24,7 @@ from pipeline.sandbox.faults import on_table, status
 from pipeline.sandbox.rows import Limits
 from pipeline.sandbox.workspace import Workspace, serve
 from pipeline.settings import CLOUDS, Source, Span, source
+from pipeline.shelf import shelf
 from pipeline.window import Window, hours
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ class Night:
 
     def pull(self, window: Window = DAY) -> None:
         asked = Source(tuple(self.ids), self.workspace.url, self.workspace.url)
-        run = pulling.Run(self.con, self.scratch, asked.workspaces, Span(window, fixed=False), UNTIL)
-        with LogAnalytics(asked) as service:
+        with LogAnalytics(asked) as service, shelf(self.con, self.scratch) as ready:
+            run = pulling.Run(self.con, ready, asked.workspaces, Span(window, fixed=False), UNTIL)
             patience = Patience(budget=2, first_contact=1, first_wait=0.01)
             pulling.pull(run, service, patience, lambda _: None)
 
@@ -224,7 +225,10 @@ def test_the_token_is_asked_for_the_audience_of_the_cloud(cloud: str, monkeypatc
     ):
         answer = service.ask(FIRST, "SigninLogs", DAY, DAY)
     assert isinstance(answer, Answer)
-    assert answer.rows == HOURLY.height
+    assert answer.body is not None
+    frame = bodies.framed(answer.body)
+    assert frame is not None
+    assert frame.height == HOURLY.height
     assert scopes == [f"{CLOUDS[cloud]}/.default"]
 
 

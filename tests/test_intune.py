@@ -18,6 +18,7 @@ from pipeline.patience import Patience
 from pipeline.sandbox import columns
 from pipeline.sandbox.workspace import serve
 from pipeline.settings import Source, Span
+from pipeline.shelf import shelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -189,8 +190,8 @@ def pulled(
         for name, value in workspace.environment.items():
             monkeypatch.setenv(name, value)
         source = Source((WORKSPACE,), workspace.url, workspace.url)
-        run = pulling.Run(con, tmp_path, source.workspaces, Span(WINDOW, fixed=True), WINDOW.end)
-        with LogAnalytics(source) as service:
+        with LogAnalytics(source) as service, shelf(con, tmp_path) as ready:
+            run = pulling.Run(con, ready, source.workspaces, Span(WINDOW, fixed=True), WINDOW.end)
             pulling.pull(run, service, Patience(budget=5, first_wait=0.01), lambda _: None)
 
 

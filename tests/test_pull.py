@@ -23,6 +23,7 @@ from pipeline.sandbox.rows import Limits
 from pipeline.sandbox.tenant import Tenant, simulate
 from pipeline.sandbox.workspace import Workspace, serve
 from pipeline.settings import Source, Span
+from pipeline.shelf import shelf
 from pipeline.window import Window
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ class Night:
     ) -> Landed:
         source = Source((WORKSPACE,), self.workspace.url, self.workspace.url)
         span = Span(Window(since, until), fixed)
-        run = pulling.Run(self.con, self.scratch, source.workspaces, span, now or (CLOCK if fixed else until))
-        with LogAnalytics(source) as service:
+        with LogAnalytics(source) as service, shelf(self.con, self.scratch) as ready:
+            run = pulling.Run(self.con, ready, source.workspaces, span, now or (CLOCK if fixed else until))
             patience = Patience(budget=5, first_contact=1, first_wait=0.01)
             return pulling.pull(run, service, patience, lambda _: None)
 

@@ -28,13 +28,13 @@ def of_body(content: bytes, number: int) -> Sheet | None:
     if not content.lstrip().startswith(b'{"tables"'):
         return None
     try:
-        answer = bodies.decoded(content)
+        body = bodies.opened(content)
+        frame = bodies.framed(body) if body else None
     except (AttributeError, TypeError, ValueError):
         return None
-    if answer is None or not isinstance(answer[0].get("tables"), list) or len(answer[0]["tables"]) != 1:
+    if body is None or frame is None or not isinstance(body.said.get("tables"), list) or len(body.said["tables"]) != 1:
         return None
-    body, frame = answer
-    return _sheet(frame, number, _lack(body))
+    return _sheet(frame, number, _lack(body.said))
 
 
 def of_value(value: Any, number: int) -> list[Sheet] | None:

@@ -27,6 +27,7 @@ from pipeline.sandbox.rows import Limits
 from pipeline.sandbox.tenant import simulate
 from pipeline.sandbox.workspace import Workspace, serve
 from pipeline.settings import Source, Span
+from pipeline.shelf import shelf
 from pipeline.window import Window
 
 from . import faults_program as waits
@@ -126,7 +127,8 @@ class Scene:
         logs.SILENCE_SECONDS = float(logs.SERVER_SECONDS) if undisturbed else waits.SILENCE
         try:
             with LogAnalytics(source) as service, store.working(self.db) as work:
-                pull.pull(pull.Run(work.con, work.scratch, WORKSPACES, span, clock), service, patience, lambda _: None)
+                with shelf(work.con, work.scratch) as ready:
+                    pull.pull(pull.Run(work.con, ready, WORKSPACES, span, clock), service, patience, lambda _: None)
                 missing = work.con.execute("SELECT count(*) FROM asked WHERE status = 'incomplete'").fetchall()[0][0]
                 store.publish(work, self.db)
         except TriageError as error:
