@@ -13,8 +13,9 @@ import tempfile
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-from pipeline import __version__, report, store
+from pipeline import __version__, generations, holding, report, store
 from pipeline.checks import Check, fail, failed, ok, warn
+from pipeline.disk import faults as disk_faults
 from pipeline.errors import StoreUnusable, TriageError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def machine(db: Path | None, out: Path) -> Iterator[Check]:
 def _judged(check: str, place: Path, judge: Callable[[], Iterable[Check]]) -> list[Check]:
     """Judge something; what the disk refuses to tell is a check that failed."""
     try:
-        with store.disk_faults(place):
+        with disk_faults(place):
             return list(judge())
     except TriageError as error:
         return [failed(check, error)]
@@ -116,7 +117,7 @@ def disk(db: Path) -> Check:
 
 def database(db: Path) -> Iterator[Check]:
     """Judge the file itself: whether a run may have it, and what it holds."""
-    if holder := store.holder(db):
+    if holder := holding.holder(db):
         raise StoreUnusable(f"{db} is held by another run (process {holder}): wait for it to end, or stop it.")
     _write_beside(_existing(db.parent))
     if db.exists():
@@ -153,8 +154,8 @@ def _storage(con: duckdb.DuckDBPyConnection) -> Check:
 
 def permissions(db: Path, out: Path) -> Check:
     """Judge who else on this machine may read people's data."""
-    generations = store.kept(db).values() if db.parent.is_dir() else ()
-    ours = [file for file in (db, *generations, *out.glob("*.*")) if file.is_file()]
+    earlier = generations.kept(db).values() if db.parent.is_dir() else ()
+    ours = [file for file in (db, *earlier, *out.glob("*.*")) if file.is_file()]
     if open_files := [file for file in ours if file.stat().st_mode & stat.S_IROTH]:
         names = " ".join(map(str, open_files[:3])) + (" ..." if len(open_files) > 3 else "")
         return warn("permissions", f"everybody on this machine may read {names}", f"chmod o= {names}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline import store, views
+from pipeline import generations, store, views, workfile
 from pipeline.errors import StoreUnusable
 from pipeline.pages import TABLES, event_time
 
@@ -49,7 +49,7 @@ def purge(work: store.Workfile, db: Path, before: datetime, how: store.Publishin
 
     The generations stay as many as they are, or as ``how`` says; the file that is replaced does not become one.
     """
-    for number, file in store.kept(db).items():
+    for number, file in generations.kept(db).items():
         if how.keep is not None and number > how.keep:
             file.unlink()
         else:
@@ -59,7 +59,7 @@ def purge(work: store.Workfile, db: Path, before: datetime, how: store.Publishin
         views.build(purged.con, _until(work.con))
         work.con.close()
         store.publish(purged, db, store.Publishing(mode=how.mode))
-    store.forget_working_file(db)
+    workfile.forget(db)
     return removed
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from pipeline import rule_files, store
+from pipeline import disk, rule_files, store
 from pipeline.errors import StoreUnusable, UsageError
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _in_a_sentence() -> Iterator[None]:
     except duckdb.IOException as error:
         raise StoreUnusable(f"The published file cannot be read: {_said(error)}.") from None
     except (duckdb.Error, UnicodeError) as error:
-        if store.tells_of_damage(error):
+        if disk.tells_of_damage(error):
             raise
         raise UsageError(f"The query cannot be answered: {_said(error)}.") from None
 

@@ -12,11 +12,10 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline import assets, page
+from pipeline import assets, disk, page
 from pipeline.cells import cell, spreadsheet_cell
 from pipeline.errors import StoreUnusable
 from pipeline.lake_answers import run
-from pipeline.store import disk_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +48,7 @@ def staged(con: duckdb.DuckDBPyConnection, window: Window, out: Path, shape: Sha
     Raises StoreUnusable where the folder cannot be written.
     """
     fresh = not out.exists()
-    with disk_faults(out):
+    with disk.faults(out):
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
         staging = out / ".unfinished"
         if staging.exists() and not _was_published(con, staging):  # by a run that was killed
@@ -58,7 +57,7 @@ def staged(con: duckdb.DuckDBPyConnection, window: Window, out: Path, shape: Sha
         staging.mkdir(mode=0o700)
     done = False
     try:
-        with disk_faults(out):
+        with disk.faults(out):
             for name in FILES:
                 write_csv(con, name, window, staging / f"{name}.csv", shape)
             page.write(con, window, staging / "report.html", since_last=shape.since_last)

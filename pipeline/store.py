@@ -7,28 +7,21 @@ readers always find one whole night. What the tables mean, and what is written i
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
-import glob
 import os
-import re
 import shutil
 import tempfile
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from pipeline import assets, views
+from pipeline import assets, disk, generations, holding, views, workfile
 from pipeline.errors import StoreUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FULL_SAID = re.compile("No space left|File too large|not enough space", re.IGNORECASE)
 # What a run concludes from all that has landed, and later runs build on: true only once it is published.
 _CONCLUSIONS = (
     *("runs", "last_judgement", "found_incidents", "incident_failures", "judged_causes"),
@@ -72,20 +65,20 @@ def working(db: Path, *, begin: bool = True) -> Iterator[Workfile]:
     with contextlib.ExitStack() as held:
         # Logs hold people's data: a new file is its owner's alone, from its first byte.
         held.callback(os.umask, os.umask(0o077))
-        with disk_faults(db):
+        with disk.faults(db):
             db.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            held.enter_context(_held(db))
-            if not begin and not db.exists() and not _working_path(db).exists():
+            held.enter_context(holding.held(db))
+            if not begin and not db.exists() and not workfile.path_of(db).exists():
                 raise StoreUnusable(_missing(db))
             scratch = db.with_name(f".{db.name}.scratch")
             shutil.rmtree(scratch, ignore_errors=True)
             scratch.mkdir(mode=0o700)
             held.callback(shutil.rmtree, scratch, ignore_errors=True)
-            goes_on = _goes_on(db)
-            path = _prepared(db)
+            goes_on = workfile.goes_on(db)
+            path = workfile.prepared(db)
             con = held.enter_context(contextlib.closing(_begun(path, db)))
             _bound(con, scratch)
-            if _boot():  # nobody goes on with a working file that lived through a crash of the machine
+            if workfile.boot():  # nobody goes on with a working file that lived through a crash of the machine
                 con.execute("SET fsync_mode = 'NONE'")
             migrate(con, db)
             if goes_on:
@@ -93,11 +86,11 @@ def working(db: Path, *, begin: bool = True) -> Iterator[Workfile]:
         try:
             yield Workfile(con, scratch, path)
         except Exception as error:
-            if sentence := _full_disk(db, error):
+            if sentence := disk.full_disk(db, error):
                 raise StoreUnusable(sentence) from error
-            if tells_of_damage(error):
-                _base(db).unlink(missing_ok=True)  # the next run begins with a fresh copy
-                raise StoreUnusable(_damaged(db)) from error
+            if disk.tells_of_damage(error):
+                workfile.origin_of(db).unlink(missing_ok=True)  # the next run begins with a fresh copy
+                raise StoreUnusable(disk.damaged(db)) from error
             raise
 
 
@@ -109,7 +102,7 @@ def create(path: Path) -> None:
 
 def duplicate(file: Path, copy: Path) -> Path:
     """Copy one of our files, for those who must not change it where it lies."""
-    with disk_faults(copy):
+    with disk.faults(copy):
         copy.unlink(missing_ok=True)
         shutil.copyfile(file, copy)
     return copy
@@ -135,15 +128,9 @@ def opened(path: Path, scratch: Path) -> Iterator[Workfile]:
         yield Workfile(con, scratch, path)
 
 
-def forget_working_file(db: Path) -> None:
-    """Remove what an interrupted run left, and this run's own working file: what it holds is published or unwanted."""
-    _discard(_working_path(db), db)
-    db.with_name(f".{db.name}.kept").unlink(missing_ok=True)
-
-
 def publish(work: Workfile, db: Path, how: Publishing = AS_BEFORE) -> None:
     """Put the working file in the place of the published one, in one step; mode and group of the old one stay."""
-    with disk_faults(db):
+    with disk.faults(db):
         work.con.execute("CHECKPOINT")
         work.con.close()
         if db.exists():
@@ -153,19 +140,19 @@ def publish(work: Workfile, db: Path, how: Publishing = AS_BEFORE) -> None:
                 os.chown(work.path, -1, old.st_gid)
         if how.mode is not None:
             work.path.chmod(how.mode)
-        _sync(work.path)
+        disk.sync(work.path)
         if how.keep is not None:
-            _keep(db, how.keep)
-        with _freed_meanwhile(db):
+            generations.keep(db, how.keep)
+        with disk.freed_meanwhile(db):
             work.path.replace(db)
-        _base(db).unlink(missing_ok=True)
-        _sync(db.parent)
+        workfile.origin_of(db).unlink(missing_ok=True)
+        disk.sync(db.parent)
 
 
 @contextlib.contextmanager
 def reading(db: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the published file read-only. Raises StoreUnusable where there is none, or it is not ours."""
-    with disk_faults(db):
+    with disk.faults(db):
         if not db.exists():
             raise StoreUnusable(_missing(db))
         if not db.is_file():
@@ -182,8 +169,8 @@ def reading(db: Path) -> Iterator[duckdb.DuckDBPyConnection]:
                 f"{db} was published by another release: run `signin-triage analyze` once, which brings it up to date."
             ) from error
         except duckdb.Error as error:
-            if tells_of_damage(error):
-                raise StoreUnusable(_damaged(db)) from error
+            if disk.tells_of_damage(error):
+                raise StoreUnusable(disk.damaged(db)) from error
             raise
 
 
@@ -214,6 +201,11 @@ def migrate(con: duckdb.DuckDBPyConnection, db: Path | None) -> None:
             con.execute("INSERT INTO migrations VALUES (?, ?)", [version, step.stem])
     views.comment_tables(con)
     con.execute("COMMIT")
+
+
+def schema(con: duckdb.DuckDBPyConnection, db: Path) -> tuple[int, int]:
+    """Return the schema version of a file, and the one that this release writes."""
+    return _version(con, db), len(assets.sql_files(assets.SCHEMA))
 
 
 def _version(con: duckdb.DuckDBPyConnection, db: Path | None) -> int:
@@ -262,98 +254,13 @@ def _missing(db: Path) -> str:
     return f"{db} does not exist: run `signin-triage nightly` or `signin-triage import` first."
 
 
-def _keep(db: Path, generations: int) -> None:
-    """Let the published file be the newest of the generations beside it; a crash at any point loses none of them.
-
-    The published file keeps its name throughout: its generation is a second link to it. Those that are older move down
-    to the first number that is free, so that a rotation cut short is gone on with, not begun again.
-    """
-    for number, file in kept(db).items():
-        if number > generations:
-            file.unlink()
-    newest = _generation(db, 1)
-    if not generations or not db.exists() or (newest.exists() and newest.samefile(db)):
-        return
-    numbers = range(1, generations + 1)
-    free = next((number for number in numbers if not _generation(db, number).exists()), generations)
-    for number in range(free, 1, -1):
-        _generation(db, number - 1).replace(_generation(db, number))
-    link = db.with_name(f".{db.name}.kept")
-    link.unlink(missing_ok=True)
-    try:
-        link.hardlink_to(db)
-    except OSError:  # a file system without links
-        shutil.copy2(db, link)
-    link.replace(newest)
-
-
-def kept(db: Path) -> dict[int, Path]:
-    """Return the earlier generations beside a published file by their numbers; 1 is the newest."""
-    beside = {file.name.removeprefix(f"{db.name}."): file for file in db.parent.glob(f"{glob.escape(db.name)}.*")}
-    return {int(number): file for number, file in beside.items() if re.fullmatch("[1-9][0-9]{0,2}", number)}
-
-
-def _generation(db: Path, number: int) -> Path:
-    return db.with_name(f"{db.name}.{number}")
-
-
-def _working_path(db: Path) -> Path:
-    return db.with_name(f".{db.name}.working")
-
-
-def _base(db: Path) -> Path:
-    return db.with_name(f".{db.name}.base")
-
-
-def _origin(db: Path) -> str:
-    """Return what a working file begins from: the published file as it lies, and the machine since it was started."""
-    if not db.exists():
-        return f"none {_boot()}"
-    stat = db.stat()
-    return f"{stat.st_ino} {stat.st_size} {stat.st_mtime_ns} {_boot()}"
-
-
-def _boot() -> str:
-    """Return what names the time since this machine was started; empty where the system does not tell."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
-
-
 def _begun(path: Path, db: Path) -> duckdb.DuckDBPyConnection:
     """Open the working file; one that an interrupted run left in pieces is dropped for a fresh copy."""
     try:
         return _connect(path, db)
     except StoreUnusable:
-        _discard(path, db)
-        return _connect(_prepared(db), db)
-
-
-def _prepared(db: Path) -> Path:
-    """Return the working file: what an interrupted run left, where it began from this database, else a fresh copy."""
-    path = _working_path(db)
-    if _goes_on(db):
-        return path
-    _discard(path, db)
-    if db.exists():
-        copy = path.with_name(f"{path.name}.copy")
-        try:
-            shutil.copyfile(db, copy)
-            copy.chmod(0o600)
-            copy.replace(path)
-            _flush_meanwhile(path)
-        finally:
-            copy.unlink(missing_ok=True)  # what a full disk left of it
-    base = _base(db)
-    base.touch(mode=0o600)
-    base.write_text(_origin(db))
-    return path
-
-
-def _goes_on(db: Path) -> bool:
-    """Tell whether an interrupted run left a working file that began from this database."""
-    return _working_path(db).exists() and _base(db).exists() and _base(db).read_text() == _origin(db)
+        workfile.discard(db)
+        return _connect(workfile.prepared(db), db)
 
 
 def _take_back_conclusions(con: duckdb.DuckDBPyConnection, db: Path) -> None:
@@ -375,119 +282,3 @@ def _take_back_conclusions(con: duckdb.DuckDBPyConnection, db: Path) -> None:
 
 def _quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
-
-
-def _discard(path: Path, db: Path) -> None:
-    for leftover in (path, path.with_name(f"{path.name}.wal"), _base(db)):
-        leftover.unlink(missing_ok=True)
-
-
-def holder(db: Path) -> str | None:
-    """Return the process id of the run that holds the database, None where none does; nothing is written.
-
-    Raises StoreUnusable where that cannot be told.
-    """
-    try:
-        lock = os.open(db.with_name(f".{db.name}.lock"), os.O_RDONLY)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise StoreUnusable(
-            f"{error.filename} cannot be read ({error.strerror}): run as the user of the nightly run."
-        ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # held for no longer than this function
-    except BlockingIOError:
-        return os.pread(lock, 32, 0).decode() or "unknown"
-    finally:
-        os.close(lock)
-    return None
-
-
-def schema(con: duckdb.DuckDBPyConnection, db: Path) -> tuple[int, int]:
-    """Return the schema version of a file, and the one that this release writes."""
-    return _version(con, db), len(assets.sql_files(assets.SCHEMA))
-
-
-@contextlib.contextmanager
-def _held(db: Path) -> Iterator[None]:
-    """Hold the database against other runs; the kernel lets go of it when this process ends, however it ends."""
-    lock = os.open(db.with_name(f".{db.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(lock, 32, 0).decode() or "unknown"
-            raise StoreUnusable(
-                f"{db} is held by another run (process {holder}): wait for it to end, or stop it."
-            ) from None
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, str(os.getpid()).encode(), 0)
-        yield
-    finally:
-        os.close(lock)
-
-
-@contextlib.contextmanager
-def disk_faults(path: Path) -> Iterator[None]:
-    """Turn what a disk or the database file refuses into a sentence that names it."""
-    try:
-        yield
-    except (OSError, duckdb.Error) as error:
-        if sentence := _full_disk(path, error):
-            raise StoreUnusable(sentence) from error
-        if isinstance(error, OSError):
-            where, why = error.filename or path, error.strerror or error
-            raise StoreUnusable(f"{where} cannot be used ({why}): check the path and its permissions.") from error
-        if isinstance(error, duckdb.IOException):
-            raise StoreUnusable(f"{path} cannot be used: {str(error).splitlines()[0]}.") from error
-        raise
-
-
-def _full_disk(path: Path, error: Exception) -> str | None:
-    """Return the sentence for a full disk, by whatever name DuckDB, polars or the system calls it; else None."""
-    said = str(error)
-    if getattr(error, "errno", 0) in _FULL or _FULL_SAID.search(said):
-        return f"{path} could not be written, the disk is full: free some space and run again."
-    return None
-
-
-def tells_of_damage(error: Exception) -> bool:
-    """Tell whether DuckDB found blocks in a file that are not those that were written."""
-    return isinstance(error, duckdb.Error) and "Corrupt database file" in str(error)
-
-
-def _damaged(db: Path) -> str:
-    return (
-        f"{db} is damaged, a part of it cannot be read: put an earlier generation in its place (see --keep), or move "
-        "it away and pull or import again."
-    )
-
-
-def _flush_meanwhile(path: Path) -> None:
-    """Let a copy reach the disk while the run works: publishing then waits for what the run has changed alone."""
-
-    def flush() -> None:
-        with contextlib.suppress(OSError):  # whoever publishes flushes again, and tells
-            _sync(path)
-
-    threading.Thread(target=flush, name="flush", daemon=True).start()
-
-
-@contextlib.contextmanager
-def _freed_meanwhile(db: Path) -> Iterator[None]:
-    """Let the system free the file that is replaced in the block beside what follows: it takes a part of its copy."""
-    held = os.open(db, os.O_RDONLY) if db.exists() else None
-    try:
-        yield
-    finally:
-        if held is not None:
-            threading.Thread(target=os.close, args=(held,), name="free").start()
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -184,7 +184,7 @@ def test_a_night_that_fills_the_disk_leaves_everything_as_it_was_and_the_next_co
 def test_a_night_that_is_killed_while_it_publishes_concludes_the_same_when_it_is_run_again(
     start: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
-    killed_there = f"from pipeline import store\nstore._sync = lambda _: __import__('os')._exit(9)\n{PROGRAM}"
+    killed_there = f"from pipeline import disk\ndisk.sync = lambda _: __import__('os')._exit(9)\n{PROGRAM}"
     process = start("nightly", killed_there)
     assert process.wait(timeout=120) == 9
     told(start("nightly"), 0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
-from pipeline import settings, store
+from pipeline import generations, settings, store
 from pipeline.errors import StoreUnusable, UsageError
 from pipeline.store import Publishing
 
@@ -96,7 +96,7 @@ def test_a_publish_cut_short_anywhere_loses_no_night_and_never_the_published_nam
     assert set(nights(db).values()) >= {1, 2, 3}
     publish(db, 5, keep=3)
     assert night(db) == 5
-    kept = [night(store.kept(db)[number]) for number in sorted(store.kept(db))]
+    kept = [night(generations.kept(db)[number]) for number in sorted(generations.kept(db))]
     assert kept == sorted(kept, reverse=True)
     assert len(set(kept)) == len(kept)
     assert set(kept) >= {3, 2}

@@ -12,7 +12,7 @@ import pytest
 from program import last_line, signin_triage
 from records import DAY, MORNING, add_incident, audit, failure, page, sign_in, target
 
-from pipeline import imports, land, runs, store, views
+from pipeline import generations, imports, land, runs, store, views
 from pipeline.errors import StoreUnusable, UsageError
 from pipeline.store import AS_BEFORE, Publishing
 
@@ -86,7 +86,7 @@ def test_the_space_is_given_back_and_no_byte_of_a_name_stays_beside_the_database
     assert {file.name for file in files} == {"s.duckdb", "s.duckdb.1", "s.duckdb.2", ".s.duckdb.lock"}
     assert [file.name for file in files if b"forgotten" in file.read_bytes().lower()] == []
     for generation in (1, 2):
-        with duckdb.connect(str(store.kept(db)[generation]), read_only=True) as con:
+        with duckdb.connect(str(generations.kept(db)[generation]), read_only=True) as con:
             assert con.execute("SELECT sign_in_id FROM sign_ins").fetchall() == [("new",)]
 
 

@@ -15,7 +15,7 @@ import pytest
 from program import signin_triage
 from records import failure, page, sign_in
 
-from pipeline import assets, land, store, views
+from pipeline import assets, disk, land, store, views
 from pipeline.errors import StoreUnusable
 from pipeline.pages import TABLES
 
@@ -349,7 +349,7 @@ def test_a_file_where_a_folder_should_be_is_named(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_said_in_plain_words(tmp_path: Path) -> None:
-    with pytest.raises(StoreUnusable, match="disk is full"), store.disk_faults(tmp_path):
+    with pytest.raises(StoreUnusable, match="disk is full"), disk.faults(tmp_path):
         raise OSError(errno.ENOSPC, "No space left on device")
 
 

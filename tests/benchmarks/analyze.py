@@ -82,7 +82,7 @@ def program(stages: Path, *arguments: str | Path) -> Cost:
 
 def run_program(stages: Path, arguments: Sequence[str]) -> None:
     """Be the program, and write down how many seconds its stages took: those of `analyze` do not overlap."""
-    from pipeline import cli, evidence, hearing, incidents, judge, store, views
+    from pipeline import cli, evidence, hearing, incidents, judge, store, views, workfile
 
     seconds: dict[str, float] = {}
 
@@ -104,7 +104,7 @@ def run_program(stages: Path, arguments: Sequence[str]) -> None:
         (hearing, "hear", "rules"),
         (judge, "judge", "judge, rules among it"),
         (store, "publish", "publish"),
-        (store, "_prepared", "copy"),
+        (workfile, "prepared", "copy"),
     ):
         setattr(room, step, timed(name, getattr(room, step)))
     sys.argv = ["signin-triage", *arguments]
