@@ -15,7 +15,7 @@ import pytest
 from program import signin_triage
 from records import failure, page, sign_in
 
-from pipeline import assets, disk, land, store, views
+from pipeline import assets, disk, land, store, views, workfile
 from pipeline.errors import StoreUnusable
 from pipeline.pages import TABLES
 
@@ -212,7 +212,7 @@ def test_what_was_left_before_the_machine_was_started_anew_is_not_gone_on_with(
 ) -> None:
     with store.working(db) as work:
         note(work, "perhaps in part on disk")
-    monkeypatch.setattr(store, "_boot", lambda: "after a power cut")
+    monkeypatch.setattr(workfile, "boot", lambda: "after a power cut")
     with store.working(db) as work:
         assert notes(work.con) == []
 
