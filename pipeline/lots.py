@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from pipeline import land, ledger
+from pipeline import land, ledger, shelf
 from pipeline.land import Landed
 
 if TYPE_CHECKING:
@@ -151,6 +151,7 @@ def _land(con: duckdb.DuckDBPyConnection, lot: Sequence[_Ready]) -> Landed:
         for (table, _, _), of_table in alike.items():
             landed += land.land_records(con, table, land.together(of_table))
         ledger.record_answers(con, [(each.asked, each.shelved.brought, each.settled_before) for each in lot])
+    shelf.clear(ready.shelved for ready in lot)
     return landed
 
 

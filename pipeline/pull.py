@@ -19,7 +19,7 @@ from pipeline.ledger import Asked, record_owed
 from pipeline.lots import Lots
 from pipeline.pages import TABLES
 from pipeline.replies import UNREADABLE, Answer, Kind, Refusal, at_the_limit
-from pipeline.shelf import Shelved
+from pipeline.shelf import Shelved, clear
 from pipeline.window import Window, hour_ceiling, hour_floor, hours, runs_of_hours
 
 if TYPE_CHECKING:
@@ -300,7 +300,10 @@ def _read(shelf: Shelf, question: Question, answer: Answer) -> Read | Refusal:
     shelved = shelf.put(question.workspace_id, question.table, answer.body) if answer.body else Shelved()
     if shelved is None:
         return UNREADABLE
-    return at_the_limit(shelved.rows, answer.size) or Read(shelved, answer.size, answer.at)
+    if refusal := at_the_limit(shelved.rows, answer.size):
+        clear([shelved])
+        return refusal
+    return Read(shelved, answer.size, answer.at)
 
 
 def _keep(run: Run, lane: Lane, question: Question, read: Read, lots: Lots) -> None:

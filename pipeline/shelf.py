@@ -10,15 +10,15 @@ import contextlib
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import bodies, land
 from pipeline.pages import Page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
-    from pathlib import Path
 
     import duckdb
 
@@ -62,6 +62,13 @@ class Shelf:
             return Shelved(rows=frame.height)
         records = land.written(self.disguise(page), self.folder / f"answer{next(self._numbers)}.parquet", workspace_id)
         return Shelved(records, frame.height, land.arrivals(self.con, records))
+
+
+def clear(answers: Iterable[Shelved]) -> None:
+    """Take answers off the shelf that have landed, or will not."""
+    for answer in answers:
+        for file in answer.records.parameters["file"] if answer.records else ():
+            Path(file).unlink()
 
 
 @contextlib.contextmanager

@@ -133,6 +133,15 @@ def test_what_has_landed_lies_ready_no_more(lots: Lots, ready: Shelf) -> None:
     assert lots.finish() == lots.finish() == Landed(landed=1)
 
 
+def test_what_has_landed_takes_no_room_any_more(lots: Lots, ready: Shelf) -> None:
+    add(lots, ready, asked(8), arrived("a"))
+    add(lots, ready, asked(9))
+    add(lots, ready, asked(10), {"AppId": "nothing identifies it"})
+    lying = list(ready.folder.iterdir())
+    lots.finish()
+    assert (len(lying), list(ready.folder.iterdir())) == (1, [])
+
+
 def test_the_first_lot_is_due_once_it_is_large_enough(lots: Lots, ready: Shelf) -> None:
     add(lots, ready, asked(8), size=landing.FIRST_BYTES - 1)
     before = lots.is_due

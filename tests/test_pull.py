@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from pipeline import logs, store
+from pipeline import logs, replies, store
 from pipeline import pull as pulling
 from pipeline.errors import PermissionRefused, ServiceUnavailable, UsageError
 from pipeline.logs import LogAnalytics
@@ -240,6 +240,17 @@ def test_windows_are_halved_until_answers_fit(night, tenant: Tenant) -> None:  #
         for table in ENTRA_TABLES:
             assert run.ids(table) == in_window(tenant.tables[table]), table
         assert run.rows("SELECT DISTINCT status FROM coverage WHERE status <> 'absent'") == [("complete",)]
+
+
+def test_an_answer_with_as_many_rows_as_the_service_gives_is_asked_for_in_halves(  # type: ignore[no-untyped-def]
+    night, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replies, "ROW_LIMIT", 100)
+    with night(two(tenant)) as run:
+        run.pull()
+        for table in two(tenant):
+            assert run.ids(table) == in_window(tenant.tables[table]), table
+        assert list(run.scratch.iterdir()) == []
 
 
 def test_an_answer_that_never_fits_is_incomplete_with_the_reason(night, tenant: Tenant) -> None:  # type: ignore[no-untyped-def]
