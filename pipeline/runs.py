@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -90,7 +91,7 @@ def pull(
         pseudonyms.agree(work.con, db, names)
         _pull(work, source, span, begun, watched, names)
         with land.sparing(work.con):
-            views.build(work.con, span.window.end, left=(*evidence.VIEWS, *views.kept_by_day()))
+            views.build(work.con, span.window.end, left=_of_analyses())
         told = _entered(work.con, span, begun)
         store.publish(work, db, how)
     return told
@@ -252,13 +253,15 @@ def _pull(
         people.disguising(work.con, names) as disguise,
         shelf(work.con, work.scratch, disguise) as ready,
     ):
-        run = pulling.Run(work.con, ready, source.workspaces, span, begun, _views_made)
+        # The views of a new database take nearly a second, which nobody waits for while the first answers come.
+        begin = partial(views.begin, left=_of_analyses())
+        run = pulling.Run(work.con, ready, source.workspaces, span, begun, begin)
         pulling.pull(run, service, Patience(), watch)
 
 
-def _views_made(con: duckdb.DuckDBPyConnection) -> None:
-    """Make the views of a new database, which takes nearly a second that nobody waits for while the logs come."""
-    views.build(con, left=(*evidence.VIEWS, *views.kept_by_day()))
+def _of_analyses() -> tuple[str, ...]:
+    """Return the stored views that whoever only lands leaves as the last analysis filled them."""
+    return (*evidence.VIEWS, *views.kept_by_day())
 
 
 def _analyze(con: duckdb.DuckDBPyConnection, span: Span, rules: Sequence[Rule], begun: datetime) -> Analysis:

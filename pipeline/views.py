@@ -90,6 +90,12 @@ def build(
     con.execute("COMMIT")
 
 
+def begin(con: duckdb.DuckDBPyConnection, left: Collection[str]) -> None:
+    """Make the views of a new database before anything lands; where there are views, leave them to ``build``."""
+    if not con.execute("FROM filled_views").fetchall():
+        build(con, left=left)
+
+
 def _count(con: duckdb.DuckDBPyConnection, names: Collection[str], selects: Mapping[str, str], release: str) -> None:
     for _ in counted.portions(con, selects, release):
         for name in names:

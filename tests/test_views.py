@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from stories import BY_CAUSE, SINCE, UNTIL, attempt
 
-from pipeline import counted, engine, evidence, judge, land, rules, views
+from pipeline import counted, engine, evidence, judge, land, rules, store, views
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,6 +89,18 @@ def test_before_a_first_analysis_nothing_is_gathered_and_nothing_counted(
     con.execute("DELETE FROM filled_views")
     views.build(con, UNTIL, left=LEFT)
     assert rows(con, *LEFT) == [[]] * len(LEFT)
+
+
+def test_a_new_database_has_its_views_before_anything_lands(tmp_path: Path) -> None:
+    with store.working(tmp_path / "new.duckdb") as work:
+        views.begin(work.con, LEFT)
+        assert rows(work.con, "sign_ins", "incident_facts") == [[], []]
+
+
+def test_a_database_with_views_keeps_them_until_records_have_landed(more: duckdb.DuckDBPyConnection) -> None:
+    before = rows(more, "horizon", "current_views", "failed_sign_ins")
+    views.begin(more, LEFT)
+    assert rows(more, "horizon", "current_views", "failed_sign_ins") == before
 
 
 def fills_again(con: duckdb.DuckDBPyConnection, until: datetime = UNTIL) -> bool:
