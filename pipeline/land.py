@@ -64,7 +64,7 @@ def sparing(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     What one transaction brings is too small to be shared among threads, and large enough to be stored as it will stay:
     the log would be as large again.
     """
-    settings = {"threads": "1", "wal_autocheckpoint": "1MB", "memory_limit": "512MB"}
+    settings = {"threads": "1", "wal_autocheckpoint": "1MB", "memory_limit": "384MB"}
     current = ", ".join(f"current_setting('{name}')" for name in settings)
     ((*before,),) = con.execute(f"SELECT {current}").fetchall()
     _set(con, settings)
