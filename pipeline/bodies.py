@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import polars as pl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    import polars as pl
 
 # Where the rows of the first table begin and end in an answer as the service writes it.
 _ROWS, _AFTER_ROWS = re.compile(rb'"rows": ?\['), b"]}]"
@@ -46,16 +45,16 @@ def opened(content: bytes) -> Body | None:
     It is None where the answer is not whole.
     """
     found, end = _ROWS.search(content), content.rfind(_AFTER_ROWS)
-    start = found.end() if found else end
-    said = json_object(content[:start] + content[end:])
+    if not found or end < found.end():
+        return rewritten(content)
+    said = json_object(content[: found.end()] + content[end:])
     try:
         primary = said["tables"][0]
         columns = tuple(column["name"] for column in primary["columns"])
+        lies_there = primary["rows"] == []
     except (KeyError, IndexError, TypeError):
-        return rewritten(content)
-    return (
-        Body(said, columns, tuple(_cut(content, start, end)), content) if primary["rows"] == [] else rewritten(content)
-    )
+        lies_there = False
+    return Body(said, columns, tuple(_cut(content, found.end(), end)), content) if lies_there else rewritten(content)
 
 
 def rewritten(content: bytes) -> Body | None:
@@ -74,8 +73,8 @@ def rewritten(content: bytes) -> Body | None:
         return None
     if not fits:
         return None
-    lists = (orjson.dumps(rows[at : at + _ROWS_AT_ONCE]) for at in range(0, len(rows), _ROWS_AT_ONCE))
-    return Body(said, columns, tuple(memoryview(piece)[1:-1] for piece in lists), content)
+    several = (orjson.dumps(rows[at : at + _ROWS_AT_ONCE]) for at in range(0, len(rows), _ROWS_AT_ONCE))
+    return Body(said, columns, tuple(memoryview(piece)[1:-1] for piece in several), content)
 
 
 def _cut(content: bytes, start: int, end: int) -> Iterator[memoryview]:
@@ -100,8 +99,6 @@ def framed(body: Body) -> pl.DataFrame | None:
 
     Cells are strings as they are, and the JSON text of all else; null is null.
     """
-    import polars as pl
-
     if not body.rows:
         return pl.DataFrame(schema=dict.fromkeys(body.columns, pl.String))
     try:
@@ -129,12 +126,10 @@ def _whole_character(escape: re.Match[bytes]) -> bytes:
 
 
 def _frame(rows: str, names: Sequence[str]) -> pl.DataFrame:
-    import polars as pl
-
-    lists = pl.Series([rows], dtype=pl.String).str.json_decode(pl.List(pl.List(pl.String)))
-    cells = lists.explode(empty_as_null=False)
+    decoded = pl.Series([rows], dtype=pl.String).str.json_decode(pl.List(pl.List(pl.String)))
+    cells = decoded.explode(empty_as_null=False)
     # polars takes several lists for rows of its own.
-    if lists.len() != 1 or cells.null_count() or not (cells.list.len() == len(names)).all():
+    if decoded.len() != 1 or cells.null_count() or not (cells.list.len() == len(names)).all():
         raise ValueError(names)
     return cells.list.to_struct(fields=names).struct.unnest()
 

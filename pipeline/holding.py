@@ -25,10 +25,7 @@ def held(db: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(lock, 32, 0).decode() or "unknown"
-            raise StoreUnusable(
-                f"{db} is held by another run (process {holder}): wait for it to end, or stop it."
-            ) from None
+            raise by_another(db, _holder(lock)) from None
         os.ftruncate(lock, 0)
         os.pwrite(lock, str(os.getpid()).encode(), 0)
         yield
@@ -52,7 +49,16 @@ def holder(db: Path) -> str | None:
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # held for no longer than this function
     except BlockingIOError:
-        return os.pread(lock, 32, 0).decode() or "unknown"
+        return _holder(lock)
     finally:
         os.close(lock)
     return None
+
+
+def by_another(db: Path, process: str) -> StoreUnusable:
+    """Return the error that names who holds a database."""
+    return StoreUnusable(f"{db} is held by another run (process {process}): wait for it to end, or stop it.")
+
+
+def _holder(lock: int) -> str:
+    return os.pread(lock, 32, 0).decode() or "unknown"

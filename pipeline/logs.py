@@ -65,7 +65,8 @@ class LogAnalytics:
         self._audience = source.audience
         self._signing_in = threading.Lock()
         self._open = contextlib.ExitStack()
-        # One body at a time is taken apart, which takes many times its size, in one thread, which can use it again.
+        # A body whose rows must be read to know what it is takes many times its size: one at a time, in one thread,
+        # which can use that again.
         self._decoding = self._open.enter_context(ThreadPoolExecutor(1, thread_name_prefix="decode"))
         self._client = self._signed_in()
 

@@ -86,6 +86,13 @@ class Lots:
         """Let what was not answered be entered into the coverage, as ``ledger.record_asked`` does."""
         self._take(_record, asked, begun_before)
 
+    def advance(self) -> None:
+        """Count what has landed meanwhile, and let what is due land."""
+        while self._steps and self._steps[0].done():
+            self._count()
+        if self.is_due:
+            self.begin()
+
     def begin(self) -> None:
         """Let what lies ready land; what is landing is waited for."""
         self._collect()
@@ -130,7 +137,10 @@ class Lots:
             # Polars' own handler lets a wait without an end go on after a Ctrl-C.
             while not wait_for([self._steps[0]], timeout=1.0).done:
                 pass
-            self.landed += self._steps.popleft().result()
+            self._count()
+
+    def _count(self) -> None:
+        self.landed += self._steps.popleft().result()
 
 
 def _prepare(con: duckdb.DuckDBPyConnection, step: Callable[[duckdb.DuckDBPyConnection], None]) -> Landed:

@@ -118,7 +118,7 @@ def disk(db: Path) -> Check:
 def database(db: Path) -> Iterator[Check]:
     """Judge the file itself: whether a run may have it, and what it holds."""
     if holder := holding.holder(db):
-        raise StoreUnusable(f"{db} is held by another run (process {holder}): wait for it to end, or stop it.")
+        raise holding.by_another(db, holder)
     _write_beside(_existing(db.parent))
     if db.exists():
         with store.reading(db) as con:

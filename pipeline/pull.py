@@ -168,8 +168,7 @@ def pull(run: Run, service: LogAnalytics, patience: Patience, watch: Callable[[P
                 under_way[crew.submit(_ask, service, run, question, patience)] = lane, question
             if not under_way:
                 break
-            if lots.is_due:
-                lots.begin()
+            lots.advance()
             done, _ = wait(under_way, timeout=PULSE, return_when=FIRST_COMPLETED)
             if not done:
                 for lane, _ in under_way.values():

@@ -67,9 +67,12 @@ class Refusal:
     size: int = 0
 
 
+UNREADABLE = Refusal(Kind.BROKEN, "the answer broke off or was no JSON")
+
+
 @dataclass(frozen=True)
 class Answer:
-    """All records of a window, as their bytes: whoever reads them may find that it is no answer (``unread``).
+    """All records of a window, as their bytes: whoever reads them may find that it is no answer (UNREADABLE).
 
     ``body`` is None where there was nothing at all, ``size`` its bytes, ``at`` the service's own clock when it answered
     (UTC): this machine's may be wrong.
@@ -102,9 +105,6 @@ def understood(head: Head, content: bytes, table: str) -> Answer | Refusal:
     if error := body.said.get("error"):
         return _cut_short(body, " ".join(_messages(error)))
     return Answer(body, len(content), at)
-
-
-UNREADABLE = Refusal(Kind.BROKEN, "the answer broke off or was no JSON")
 
 
 def at_the_limit(rows: int, size: int) -> Refusal | None:

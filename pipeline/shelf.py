@@ -77,7 +77,9 @@ def shelf(
 ) -> Iterator[Shelf]:
     """Keep a shelf in a folder, for a run that lands in a database, until the block is left."""
     with contextlib.closing(con.cursor()) as own:
-        own.execute("SET TimeZone = 'UTC'")  # a time without a zone is in it
+        # A connection has these for itself: a time without a zone is in UTC, and stdout is for data.
+        own.execute("SET TimeZone = 'UTC'")
+        own.execute("SET enable_progress_bar = false")
         hand = ThreadPoolExecutor(1, thread_name_prefix="read")
         try:
             yield Shelf(own, folder, hand, disguise)

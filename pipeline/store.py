@@ -111,9 +111,8 @@ def duplicate(file: Path, copy: Path) -> Path:
 @contextlib.contextmanager
 def copied_into(work: Workfile, path: Path) -> Iterator[None]:
     """Let the run's connection write into another of our files, there under the name ``fresh``."""
-    place = str(path).replace("'", "''")
     (version,) = _STORAGE.values()
-    work.con.execute(f"ATTACH '{place}' AS fresh (STORAGE_VERSION '{version}')")
+    work.con.execute(f"ATTACH {_quoted(path)} AS fresh (STORAGE_VERSION '{version}')")
     try:
         yield
     finally:

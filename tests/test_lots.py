@@ -133,6 +133,15 @@ def test_what_has_landed_lies_ready_no_more(lots: Lots, ready: Shelf) -> None:
     assert lots.finish() == lots.finish() == Landed(landed=1)
 
 
+def test_what_has_landed_counts_before_the_next_lot(lots: Lots, ready: Shelf) -> None:
+    add(lots, ready, asked(), arrived("a"))
+    lots.begin()
+    end = time.monotonic() + 60
+    while lots.landed == Landed() and time.monotonic() < end:
+        lots.advance()
+    assert lots.landed == Landed(landed=1)
+
+
 def test_what_has_landed_takes_no_room_any_more(lots: Lots, ready: Shelf) -> None:
     add(lots, ready, asked(8), arrived("a"))
     add(lots, ready, asked(9))
