@@ -1,34 +1,31 @@
 """One import from paths to the published file: all of what they hold, or, where anything cannot be read, nothing.
 
-Here is the order, what becomes of each record, and the ledger of files, by which a file that is known is not read again
-and one that grew is gone on with. How files are read, and how records land, is other rooms' business.
+Here is the order, and what becomes of each record. How files are read, how records land, and what is remembered of a
+file, is other rooms' business.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
 import tempfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import evidence, exports, land, people, pseudonyms, sources, store, usual, views
+from pipeline import evidence, exports, imported_files, land, people, pseudonyms, sources, store, usual, views
 from pipeline.ahead import ahead
 from pipeline.errors import UsageError, is_interrupt
 from pipeline.forms import TRIED
 from pipeline.forms.bench import bench
 from pipeline.forms.sheet import Mark
+from pipeline.imported_files import FATES, Imported
 from pipeline.pages import Reject, event_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-    import duckdb
 
     from pipeline.forms import Form
     from pipeline.forms.bench import Bench
@@ -37,34 +34,7 @@ if TYPE_CHECKING:
     from pipeline.sources import Source
     from pipeline.store import Publishing
 
-FATES = ("read", "landed", "duplicates", "rejected", "skipped")
 _RESUMED = ("ndjson", "csv")  # forms whose records stand one after the other, so that more may follow
-
-
-@dataclass(frozen=True)
-class Imported:
-    """What became of the records of one file; read = landed + duplicates + rejected + skipped.
-
-    All records of the file are counted, also those that an earlier import took over: of these, ``known`` were not read
-    again, and those of them that landed then are duplicates now. ``unfinished`` says that a last line was left, because
-    the file is still being written; ``partial`` what an answer said that it lacked.
-    """
-
-    path: str
-    form: str
-    read: int = 0
-    landed: int = 0
-    duplicates: int = 0
-    rejected: int = 0
-    skipped: int = 0
-    origin: str = ""
-    status: str = "imported"
-    known: int = 0
-    tables: dict[str, int] = field(default_factory=dict)
-    first: str | None = None
-    last: str | None = None
-    unfinished: bool = False
-    partial: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,17 +75,6 @@ class Asked:
     day_first: bool | None = None
     strict: bool = False
     workspace: str | None = None
-
-
-@dataclass(frozen=True)
-class _Known:
-    """A row of the ledger."""
-
-    file: str
-    size: int
-    sha256: str
-    end: Mark | None
-    counts: Imported
 
 
 def import_files(
@@ -265,20 +224,20 @@ class _Run:
         """Import one source; None where it lies in a folder and says nowhere what its records are."""
         con = self.work.con
         size = source.size()
-        known = _ledger(con, source)
+        known = imported_files.known(con, source)
         counts, begin = Imported(source.name, form.name, origin=form.origin), Mark()
         if known and source.spool is None:
-            state = _state(source, known, size)
+            state = imported_files.state_of(source, known, size)
             if state == "unchanged":
-                _refuse(self.asked, _standing_rejects(con, known))
-                return _remembered(known, source.name, state)
+                _refuse(self.asked, imported_files.standing_rejects(con, known))
+                return imported_files.remembered(known, source.name, state)
             if state == "grown" and known.end is not None and form.name in _RESUMED and source.encoding_is_utf8():
-                counts, begin = _remembered(known, source.name, "continued"), known.end
+                counts, begin = imported_files.remembered(known, source.name, "continued"), known.end
         if not begin.bytes:
             con.execute("DELETE FROM import_rejects WHERE file IN ($1, $2)", [source.name, known.file if known else ""])
         end: Mark | None = None
         beside = ThreadPoolExecutor(1)  # not waited for by whoever is stopped
-        digest = beside.submit(_sha256, source, size) if source.spool is None else None
+        digest = beside.submit(imported_files.sha256_of, source, size) if source.spool is None else None
         try:
             finish = usual.laid if self.names is None else None  # pseudonyms are given to cells of text
             reading = exports.read(self.table, source, form, begin, size, self.asked.day_first, finish)
@@ -297,7 +256,7 @@ class _Run:
         finally:
             beside.shutdown(wait=False)
         if digest is not None:
-            _enter(con, source, size, digest.result(), end or (begin if begin.bytes else None), counts)
+            imported_files.enter(con, source, size, digest.result(), end or (begin if begin.bytes else None), counts)
         return counts
 
     def _landed(self, batch: exports.Batch, counts: Imported) -> Imported:
@@ -333,67 +292,3 @@ def _in_workspace(page: Page, workspace: str | None) -> Page:
         return page
     named = [pl.when(pl.col("TenantId") != "").then("TenantId")] if "TenantId" in page.frame.columns else []
     return replace(page, frame=page.frame.with_columns(TenantId=pl.coalesce(*named, pl.lit(workspace.lower()))))
-
-
-def _ledger(con: duckdb.DuckDBPyConnection, source: Source) -> _Known | None:
-    """Return what is known of a source from its last import."""
-    rows = con.execute(
-        """SELECT file, form, origin, bytes, sha256, read_bytes, read_lines, "read", landed, duplicates, rejected,
-            skipped, unfinished FROM imported_files WHERE path = $1""",
-        [source.key],
-    ).fetchall()
-    if not rows:
-        return None
-    ((file, form, origin, size, sha256, read_bytes, read_lines, *counts, unfinished),) = rows
-    end = None if read_bytes is None else Mark(read_bytes, read_lines)
-    fates = dict(zip(FATES, counts, strict=True))
-    return _Known(file, size, sha256, end, Imported(file, form, origin=origin, unfinished=unfinished, **fates))
-
-
-def _remembered(known: _Known, name: str, status: str) -> Imported:
-    """Return the counts of an earlier import as they are now: what landed then is there already."""
-    then = known.counts
-    return replace(then, path=name, status=status, known=then.read, landed=0, duplicates=then.landed + then.duplicates)
-
-
-def _state(source: Source, known: _Known, size: int) -> str:
-    """Tell whether a file is unchanged, has grown behind what was read, or is another one."""
-    if size < known.size or _sha256(source, known.size) != known.sha256:
-        return "changed"
-    return "unchanged" if size == known.size else "grown"
-
-
-def _sha256(source: Source, size: int) -> str:
-    digest = hashlib.sha256()
-    with source.path.open("rb") as file:
-        left = size
-        while left and (piece := file.read(min(left, 2**20))):
-            digest.update(piece)
-            left -= len(piece)
-    return digest.hexdigest()
-
-
-def _enter(
-    con: duckdb.DuckDBPyConnection, source: Source, size: int, sha256: str, end: Mark | None, counts: Imported
-) -> None:
-    con.execute("DELETE FROM imported_files WHERE path = $1", [source.key])
-    fates = {fate: getattr(counts, fate) for fate in FATES}
-    row = {
-        "path": source.key,
-        "file": source.name,
-        "form": counts.form,
-        "origin": counts.origin,
-        "bytes": size,
-        "sha256": sha256,
-        "read_bytes": end.bytes if end else None,
-        "read_lines": end.lines if end else None,
-        **fates,
-        "unfinished": counts.unfinished,
-        "imported_at": datetime.now(UTC).replace(tzinfo=None),
-    }
-    con.execute(f"INSERT INTO imported_files VALUES ({', '.join('?' * len(row))})", [*row.values()])
-
-
-def _standing_rejects(con: duckdb.DuckDBPyConnection, known: _Known) -> list[Reject]:
-    rows = con.execute("SELECT file, line, reason FROM import_rejects WHERE file = $1 ORDER BY line", [known.file])
-    return [Reject(*row) for row in rows.fetchall()]

@@ -26,7 +26,8 @@ from pipeline.pseudonyms import Pseudonyms
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.imports import Imported, Outcome
+    from pipeline.imported_files import Imported
+    from pipeline.imports import Outcome
 
 SIGN_IN: Record = {"Type": "SigninLogs", "Id": "s-1", "CreatedDateTime": "2026-10-01T08:00:00Z", "ResultType": "0"}
 FOLDERS = "insights-logs-signinlogs/tenantId=0a/y=2026/m=10/d=01/h=08/m=00"
